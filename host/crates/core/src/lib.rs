@@ -1,0 +1,35 @@
+//! The words every layer shares: ids, events, effects, limits, errors, and the traits by which
+//! the layers meet.
+//!
+//! Owns no I/O, no clock and no task, and names no heavy dependency: everything here can be used
+//! by a test without a socket, a disk or a wasm engine. `storage`, `engine` and `rooms` depend on
+//! this crate and not on each other; they meet as [`Store`], [`Guest`] and [`RoomApi`].
+
+mod clock;
+mod error;
+mod event;
+mod guest;
+mod http;
+mod id;
+mod limits;
+mod log;
+mod message;
+mod room_api;
+mod store;
+
+pub use clock::{Clock, Now};
+pub use error::{Fault, GuestError, LimitName, Refusal};
+pub use event::{ConnectionInfo, Event, Failure, Outcome, RoomInfo, SectionEnding};
+pub use guest::{Description, Guest, GuestFactory};
+pub use http::{Field, Request, RequestHead, Response};
+pub use id::{
+    ConnectionHandle, EventId, IdError, InternalId, PartyName, ProjectName, RoomId, RoomKey, Scope,
+    TimerHandle,
+};
+pub use limits::Limits;
+pub use log::{LogLevel, LogLine};
+pub use message::{CloseInfo, Message, close_code};
+pub use room_api::RoomApi;
+pub use store::{
+    CommitError, CommitSeq, Entry, Page, Range, ReadError, RoomBatch, RoomReader, Store, WriteOp,
+};

@@ -1,0 +1,87 @@
+//! Every limit of a room, in one struct: a name with its unit, a default, and the reason for it.
+//! The same names appear in error texts, in the host's configuration and in the docs.
+
+/// Limits that apply to each room. [`Limits::default`] is what a host uses unless told otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Memory of one guest.
+    pub memory_bytes_max: u64,
+    /// CPU time of one turn.
+    pub cpu_ms_max: u64,
+    /// CPU time of evaluating the code.
+    pub load_cpu_ms_max: u64,
+    /// Outgoing effects (sends, closes, settles; a broadcast counts one for each recipient) of one turn.
+    pub effects_max: u64,
+    /// Bytes of outgoing messages and bodies of one turn, each broadcast counted once.
+    pub effect_bytes_max: u64,
+    /// Log lines of one turn; what is above is counted and dropped.
+    pub log_lines_max: u64,
+    /// Bytes of one log line; what is above is cut.
+    pub log_line_bytes_max: u64,
+    /// Armed timers of one room.
+    pub timers_max: u64,
+    /// One incoming WebSocket message.
+    pub message_bytes_max: u64,
+    /// One request body, and one response body.
+    pub body_bytes_max: u64,
+    /// Events that wait for one room.
+    pub mailbox_events_max: u64,
+    /// Bytes of messages and bodies that wait for one room.
+    pub mailbox_bytes_max: u64,
+    /// Outgoing bytes that wait for one connection; a slower reader is closed with 1013.
+    pub connection_buffer_bytes_max: u64,
+    /// Connections of one room.
+    pub connections_max: u64,
+    /// Bytes of turns whose writes are not durable yet; above it the room takes no new event.
+    pub uncommitted_bytes_max: u64,
+    /// One storage key, in UTF-8 bytes.
+    pub key_bytes_max: u64,
+    /// One stored value.
+    pub value_bytes_max: u64,
+    /// One page of a storage listing.
+    pub list_page_bytes_max: u64,
+    /// From the delivery of on-start until it settles.
+    pub start_ms: u64,
+    /// From the delivery of on-connect until it settles.
+    pub connect_ms: u64,
+    /// From the delivery of a request until it is answered.
+    pub request_ms: u64,
+    /// First pause after a guest failed twice in a row; doubles up to a minute.
+    pub restart_backoff_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const KIB: u64 = 1024;
+        const MIB: u64 = 1024 * KIB;
+        Self {
+            // What Cloudflare gives a Durable Object, which PartyKit rooms were written for.
+            memory_bytes_max: 128 * MIB,
+            // A third of the reference's 30 s: long computations belong into native rooms.
+            cpu_ms_max: 10_000,
+            load_cpu_ms_max: 10_000,
+            effects_max: 1_000_000,
+            effect_bytes_max: 256 * MIB,
+            log_lines_max: 10_000,
+            log_line_bytes_max: 64 * KIB,
+            timers_max: 10_000,
+            // What current workerd accepts; PartyKit's own was 1 MiB.
+            message_bytes_max: 32 * MIB,
+            body_bytes_max: 100 * MIB,
+            mailbox_events_max: 4096,
+            mailbox_bytes_max: 64 * MIB,
+            connection_buffer_bytes_max: 64 * MIB,
+            connections_max: 32_000,
+            uncommitted_bytes_max: 16 * MIB,
+            key_bytes_max: 2048,
+            // 128 KiB and the slack that the reference's serializer header needs.
+            value_bytes_max: 128 * KIB + 34,
+            list_page_bytes_max: 4 * MIB,
+            start_ms: 30_000,
+            connect_ms: 30_000,
+            request_ms: 100_000,
+            restart_backoff_ms: 500,
+        }
+    }
+}
