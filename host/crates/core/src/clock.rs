@@ -1,4 +1,4 @@
-//! Time as a value: whoever steps a room says what time it is.
+//! Time and randomness as things that are handed in: the machine's, or a test's.
 
 /// One moment, on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -13,4 +13,13 @@ pub struct Now {
 pub trait Clock: Send + Sync {
     /// The present moment.
     fn now(&self) -> Now;
+}
+
+/// Where random bytes come from: the operating system, or a test.
+pub trait Entropy: Send + Sync {
+    /// Fills `bytes` with unpredictable ones.
+    ///
+    /// # Errors
+    /// The operating system has none to give.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), crate::Refusal>;
 }

@@ -66,8 +66,8 @@ pub enum Event {
     Close {
         /// Owed a settle.
         event: EventId,
-        /// Which one.
-        client: ConnectionHandle,
+        /// Which one. A guest that has never seen it (its predecessor failed) makes it from this.
+        client: ConnectionInfo,
         /// How.
         info: CloseInfo,
     },
@@ -76,7 +76,7 @@ pub enum Event {
         /// Owed a settle.
         event: EventId,
         /// Which one.
-        client: ConnectionHandle,
+        client: ConnectionInfo,
         /// What room code reads as `error.message`.
         error: String,
     },

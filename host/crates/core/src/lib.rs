@@ -17,7 +17,7 @@ mod message;
 mod room_api;
 mod store;
 
-pub use clock::{Clock, Now};
+pub use clock::{Clock, Entropy, Now};
 pub use error::{Fault, GuestError, LimitName, Refusal};
 pub use event::{ConnectionInfo, Event, Failure, Outcome, RoomInfo, SectionEnding};
 pub use guest::{Description, Guest, GuestFactory};

@@ -47,6 +47,12 @@ pub struct Limits {
     pub connect_ms: u64,
     /// From the delivery of a request until it is answered.
     pub request_ms: u64,
+    /// From the opening of a section (`blockConcurrencyWhile`) until it is left.
+    pub section_ms: u64,
+    /// Delivered events whose handlers have not settled.
+    pub owed_events_max: u64,
+    /// Without connections and without anything outstanding, a room is evicted after so long.
+    pub room_idle_ms: u64,
     /// First pause after a guest failed twice in a row; doubles up to a minute.
     pub restart_backoff_ms: u64,
 }
@@ -81,6 +87,10 @@ impl Default for Limits {
             start_ms: 30_000,
             connect_ms: 30_000,
             request_ms: 100_000,
+            section_ms: 30_000,
+            owed_events_max: 100_000,
+            // As the reference, which looks every 10 s.
+            room_idle_ms: 10_000,
             restart_backoff_ms: 500,
         }
     }

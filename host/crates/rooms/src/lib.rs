@@ -1,1 +1,31 @@
-//! placeholder
+//! A room as a state machine without I/O: inputs go in, turns run, actions come out.
+//!
+//! Owns the rules that make a room a room: which event may enter when (sections), what leaves when
+//! (the output gate), what a failure costs, who is connected. Names no socket, task, channel, disk
+//! or wasm: the driver and the simulation call [`Room::step`], `engine` is met as
+//! [`partykit_core::Guest`], `storage` as [`partykit_core::Store`].
+
+mod action;
+mod answers;
+mod api;
+mod connections;
+mod failure;
+mod gate;
+mod mailbox;
+mod overlay;
+mod owed;
+mod restart;
+mod room;
+mod sections;
+mod state;
+mod timers;
+mod turn;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+#[cfg(test)]
+mod room_tests;
+
+pub use action::{Action, BatchId, ExchangeId, Input};
+pub use room::{Room, RoomParts};

@@ -1,0 +1,144 @@
+//! The output gate: what a turn sends leaves only when its writes, and those of every turn before
+//! it, are durable.
+//!
+//! Owns the order of leaving, which is the order of the turns, and the count of bytes under way.
+//! When a batch fails nothing that waits ever leaves: that is [`OutputGate::poison`], after which
+//! the room is reset.
+
+use std::collections::VecDeque;
+
+use partykit_core::WriteOp;
+
+use crate::{Action, BatchId};
+
+#[derive(Debug)]
+struct Waiting {
+    batch: BatchId,
+    keys: Vec<String>,
+    bytes: u64,
+    durable: bool,
+    /// The outbox of the turn, and those of later turns that wrote nothing.
+    outbox: Vec<Action>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct OutputGate {
+    waiting: VecDeque<Waiting>,
+    uncommitted_bytes: u64,
+    last: u64,
+}
+
+impl OutputGate {
+    /// The name of the batch that the running turn will make, if it writes.
+    pub(crate) fn next_batch(&self) -> BatchId {
+        BatchId(self.last + 1)
+    }
+
+    /// Lets the outbox of a turn without writes pass, or has it wait for those before it.
+    pub(crate) fn pass(&mut self, outbox: &mut Vec<Action>, actions: &mut Vec<Action>) {
+        match self.waiting.back_mut() {
+            Some(last) => last.outbox.append(outbox),
+            None => actions.append(outbox),
+        }
+    }
+
+    /// Holds the outbox of a turn until its batch is durable.
+    pub(crate) fn hold(&mut self, batch: BatchId, writes: &[WriteOp], outbox: &mut Vec<Action>) {
+        self.last = batch.0;
+        let bytes = writes.iter().map(write_bytes).sum();
+        let keys = writes.iter().map(|write| write_key(write).to_owned()).collect();
+        self.uncommitted_bytes += bytes;
+        let outbox = std::mem::take(outbox);
+        self.waiting.push_back(Waiting { batch, keys, bytes, durable: false, outbox });
+    }
+
+    /// A batch is durable: lets out what waited for nothing else, and says which keys it wrote.
+    pub(crate) fn committed(&mut self, batch: BatchId, actions: &mut Vec<Action>) -> Vec<String> {
+        let mut keys = Vec::new();
+        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.batch == batch) {
+            waiting.durable = true;
+            keys = std::mem::take(&mut waiting.keys);
+            self.uncommitted_bytes -= waiting.bytes;
+        }
+        while self.waiting.front().is_some_and(|first| first.durable) {
+            let passed = self.waiting.pop_front();
+            actions.extend(passed.into_iter().flat_map(|waiting| waiting.outbox));
+        }
+        keys
+    }
+
+    /// Whether this batch is one that waits here, and not one of before a reset.
+    pub(crate) fn knows(&self, batch: BatchId) -> bool {
+        self.waiting.iter().any(|waiting| waiting.batch == batch && !waiting.durable)
+    }
+
+    /// A batch failed: everything that waits is thrown away. Returns what will never leave.
+    pub(crate) fn poison(&mut self) -> Vec<Action> {
+        self.uncommitted_bytes = 0;
+        self.waiting.drain(..).flat_map(|waiting| waiting.outbox).collect()
+    }
+
+    pub(crate) fn uncommitted_bytes(&self) -> u64 {
+        self.uncommitted_bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+fn write_bytes(write: &WriteOp) -> u64 {
+    match write {
+        WriteOp::Put { key, value } => (key.len() + value.len()) as u64,
+        WriteOp::Delete { key } => key.len() as u64,
+    }
+}
+
+fn write_key(write: &WriteOp) -> &str {
+    match write {
+        WriteOp::Put { key, .. } | WriteOp::Delete { key } => key,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wake(moment: u64) -> Vec<Action> {
+        vec![Action::WakeAt { monotonic_us: Some(moment) }]
+    }
+
+    fn put(key: &str) -> Vec<WriteOp> {
+        vec![WriteOp::Put { key: key.into(), value: "value".into() }]
+    }
+
+    #[test]
+    fn output_leaves_in_the_order_of_turns_however_the_commits_return() {
+        let (mut gate, mut out) = (OutputGate::default(), Vec::new());
+        let first = gate.next_batch();
+        gate.hold(first, &put("a"), &mut wake(1));
+        gate.pass(&mut wake(2), &mut out);
+        let second = gate.next_batch();
+        gate.hold(second, &put("b"), &mut wake(3));
+        assert_eq!(gate.uncommitted_bytes(), 12);
+        gate.committed(second, &mut out);
+        assert!(out.is_empty(), "the first batch is not durable");
+        gate.committed(first, &mut out);
+        assert_eq!(out, [wake(1), wake(2), wake(3)].concat());
+        assert!(gate.is_empty());
+        gate.pass(&mut wake(4), &mut out);
+        assert_eq!(out.len(), 4, "with nothing waiting, output passes at once");
+    }
+
+    #[test]
+    fn a_poisoned_gate_lets_nothing_out() {
+        let (mut gate, mut out) = (OutputGate::default(), Vec::new());
+        let batch = gate.next_batch();
+        gate.hold(batch, &put("a"), &mut wake(1));
+        assert_eq!(gate.poison(), wake(1));
+        assert!(!gate.knows(batch));
+        gate.committed(batch, &mut out);
+        assert!(out.is_empty());
+        assert_eq!(gate.uncommitted_bytes(), 0);
+    }
+}

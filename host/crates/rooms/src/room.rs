@@ -1,0 +1,415 @@
+//! The state machine: which event enters when, and what becomes of a turn.
+//!
+//! `step` takes one input, runs every turn that may run because of it, and says what is to be
+//! done. It never blocks but for the guest's own computing and its storage reads. What happens
+//! when something fails stands in `failure.rs`.
+
+use std::sync::Arc;
+
+use partykit_core::{
+    Clock, ConnectionHandle, Entropy, Event, Guest, GuestError, GuestFactory, Limits, Now, Outcome,
+    RoomApi, RoomBatch, RoomKey, Scope, Store, TimerHandle, close_code,
+};
+
+use crate::answers::{self, Cause};
+use crate::mailbox::Waiting;
+use crate::owed::Debt;
+use crate::restart::Restart;
+use crate::state::State;
+use crate::{Action, Input};
+
+/// A batch is written under this ownership; one host owns all its rooms.
+const EPOCH: u64 = 1;
+
+/// What a room is made of.
+#[derive(Clone)]
+pub struct RoomParts {
+    /// Which room.
+    pub key: RoomKey,
+    /// Its limits.
+    pub limits: Arc<Limits>,
+    /// What guest code reads as the time.
+    pub clock: Arc<dyn Clock>,
+    /// What guest code reads as randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where it reads what is durable.
+    pub store: Arc<dyn Store>,
+    /// Makes its guests.
+    pub factory: Arc<dyn GuestFactory>,
+}
+
+/// One room. Dropping it loses what is not durable, and leaves its peers unanswered: stop it first.
+pub struct Room {
+    pub(crate) state: State,
+    pub(crate) factory: Arc<dyn GuestFactory>,
+    pub(crate) guest: Option<Box<dyn Guest>>,
+    pub(crate) restart: Restart,
+    /// Set by `Input::Stop`: what latecomers are told.
+    pub(crate) stopping: Option<Cause>,
+    pub(crate) now: Now,
+    idle_since_us: Option<u64>,
+    wake_at: Option<u64>,
+}
+
+/// The next thing to enter.
+enum Next {
+    Event(Waiting),
+    Timer(TimerHandle),
+}
+
+impl Room {
+    /// A room without a guest: the first input that needs one starts it.
+    #[must_use]
+    pub fn new(parts: RoomParts) -> Self {
+        Self {
+            state: State::new(&parts),
+            factory: parts.factory,
+            guest: None,
+            restart: Restart::default(),
+            stopping: None,
+            now: Now::default(),
+            idle_since_us: None,
+            wake_at: None,
+        }
+    }
+
+    /// Whether another connect, message or request may be handed in. What ends connections, ticks
+    /// and commits always may.
+    #[must_use]
+    pub fn has_space(&self) -> bool {
+        self.state.mailbox.has_space(&self.state.limits)
+    }
+
+    /// Whether a guest is resident, and how many bytes of memory it has.
+    #[must_use]
+    pub fn guest_memory_bytes(&self) -> Option<u64> {
+        self.guest.as_ref().map(|guest| guest.memory_bytes())
+    }
+
+    /// How many connections the room has.
+    #[must_use]
+    pub fn connection_count(&self) -> usize {
+        self.state.connections.len()
+    }
+
+    /// Takes one input and appends what is to be done because of it.
+    pub fn step(&mut self, input: Input, now: Now, actions: &mut Vec<Action>) {
+        self.now = now;
+        self.state.collect_due_timers(now.monotonic_us);
+        self.take(input, actions);
+        self.check_deadlines(actions);
+        self.run(actions);
+        self.ask_stranded(actions);
+        self.rest(actions);
+    }
+
+    fn take(&mut self, input: Input, actions: &mut Vec<Action>) {
+        match input {
+            Input::Connect { client, request } => {
+                if let Some(cause) = self.unwelcome() {
+                    actions.push(cause.reject(client.handle));
+                } else {
+                    self.wait(Waiting::Connect { client, request });
+                }
+            }
+            Input::Message { sender, message } => self.wait(Waiting::Message { sender, message }),
+            Input::Error { client, error } => {
+                if let Some(member) = self.state.connections.get(client).filter(|m| m.accepted) {
+                    let client = member.info.clone();
+                    self.wait(Waiting::Error { client, error });
+                }
+            }
+            Input::Closed { client, info } => {
+                self.forget_waiting_connect(client);
+                if let Some(client) = self.state.connections.gone(client) {
+                    self.wait(Waiting::Close { client, info });
+                }
+            }
+            Input::Request { exchange, request } => match &self.stopping {
+                Some(cause) => actions.push(cause.respond(exchange)),
+                None => self.wait(Waiting::Request { exchange, request }),
+            },
+            Input::Committed { batch, result } => self.committed(batch, result, actions),
+            Input::Tick => {}
+            Input::Stop { code, reason } => self.stop(Cause::stop(code, reason), actions),
+        }
+    }
+
+    fn wait(&mut self, event: Waiting) {
+        let arrival = self.state.next_arrival();
+        self.state.mailbox.push(arrival, event);
+    }
+
+    /// Why no further connection may come in.
+    fn unwelcome(&self) -> Option<Cause> {
+        let max = self.state.limits.connections_max;
+        let full = self.state.connections.len() as u64 >= max;
+        let full = full.then(|| {
+            Cause::stop(close_code::TRY_LATER, &format!("the room is full (connections_max is {max})"))
+        });
+        self.stopping.clone().or(full)
+    }
+
+    fn forget_waiting_connect(&mut self, handle: ConnectionHandle) {
+        if self.state.connections.get(handle).is_none() {
+            self.state.mailbox.take(
+                |event| matches!(event, Waiting::Connect { client, .. } if client.handle == handle),
+            );
+        }
+    }
+
+    /// Runs every turn that may run now.
+    pub(crate) fn run(&mut self, actions: &mut Vec<Action>) {
+        while self.state.gate.uncommitted_bytes() <= self.state.limits.uncommitted_bytes_max {
+            if self.guest.is_none() {
+                if self.state.mailbox.is_empty() || !self.start(actions) {
+                    break;
+                }
+                continue;
+            }
+            match self.next() {
+                Some(Next::Event(waiting)) => self.deliver(waiting, actions),
+                Some(Next::Timer(timer)) => self.turn(&Event::Timer { timer }, actions),
+                None => break,
+            }
+        }
+    }
+
+    /// In the order of arrival; while a section is open, only its own completions.
+    fn next(&mut self) -> Option<Next> {
+        let open = self.state.sections.innermost();
+        let timer = self.state.timers.first_ready(open);
+        let event = self.state.mailbox.first_arrival().filter(|_| open.is_none());
+        match (timer, event) {
+            (Some(timer), event) if event.is_none_or(|event| timer < event) => {
+                self.state.timers.take_ready(timer).map(Next::Timer)
+            }
+            (_, Some(_)) => self.state.mailbox.pop().map(Next::Event),
+            _ => None,
+        }
+    }
+
+    fn deliver(&mut self, waiting: Waiting, actions: &mut Vec<Action>) {
+        if !self.has_space_for_debt(actions) {
+            // The guest is gone, and the event is the first of the next one.
+            return self.wait(waiting);
+        }
+        let (debt, limit_ms) = match &waiting {
+            Waiting::Connect { client, .. } => {
+                let debt = Debt::Connect { connection: client.handle };
+                (debt, Some(self.state.limits.connect_ms))
+            }
+            Waiting::Request { exchange, .. } => {
+                (Debt::Request { exchange: *exchange }, Some(self.state.limits.request_ms))
+            }
+            Waiting::Message { sender, .. } => {
+                if self.state.connections.get(*sender).is_none() {
+                    return;
+                }
+                (Debt::Nobody { handler: "onMessage" }, None)
+            }
+            Waiting::Error { .. } => (Debt::Nobody { handler: "onError" }, None),
+            Waiting::Close { .. } => (Debt::Nobody { handler: "onClose" }, None),
+        };
+        let event = self.state.owed.add(debt, limit_ms.map(|ms| self.after_ms(ms)));
+        let event = match waiting {
+            Waiting::Connect { client, request } => {
+                self.state.connections.add(client.clone());
+                Event::Connect { event, client, request }
+            }
+            Waiting::Message { sender, message } => Event::Message { event, sender, message },
+            Waiting::Error { client, error } => Event::Error { event, client, error },
+            Waiting::Close { client, info } => {
+                self.state.connections.remove(client.handle);
+                Event::Close { event, client, info }
+            }
+            Waiting::Request { request, .. } => Event::Request { event, request },
+        };
+        self.turn(&event, actions);
+    }
+
+    fn after_ms(&self, ms: u64) -> u64 {
+        self.now.monotonic_us + ms * 1000
+    }
+
+    /// Handlers that never settle would pile up for ever: those that cannot are written off, and
+    /// when that does not help the room is reset.
+    fn has_space_for_debt(&mut self, actions: &mut Vec<Action>) -> bool {
+        let max = self.state.limits.owed_events_max;
+        if (self.state.owed.len() as u64) < max {
+            return true;
+        }
+        let owed = self.state.owed.all();
+        self.write_off_stranded(&owed, actions);
+        let value = self.state.owed.len() as u64;
+        if value >= max && self.guest.is_some() {
+            let error = GuestError::EffectLimit { name: "owed_events_max", value, max };
+            self.guest_failed(error, actions);
+        }
+        self.guest.is_some()
+    }
+
+    /// Makes a guest and delivers on-start. False when the room has to wait.
+    fn start(&mut self, actions: &mut Vec<Action>) -> bool {
+        if self.is_backing_off(actions) {
+            return false;
+        }
+        let started = self.factory.start(&mut self.state);
+        self.state.drain_log(actions);
+        self.state.turn.clear();
+        match started {
+            Ok(guest) => {
+                self.guest = Some(guest);
+                self.deliver_start(actions);
+            }
+            Err(error) => self.start_failed(error, actions),
+        }
+        true
+    }
+
+    fn deliver_start(&mut self, actions: &mut Vec<Action>) {
+        let deadline = self.after_ms(self.state.limits.start_ms);
+        // The stack is empty: the last guest took its sections with it.
+        let Ok(scope) = self.state.sections.enter(Scope::NONE, u64::MAX) else { return };
+        let event = self.state.owed.add(Debt::Start { scope }, Some(deadline));
+        let room = self.state.info.clone();
+        self.turn(&Event::Start { event, scope, room }, actions);
+    }
+
+    fn turn(&mut self, event: &Event, actions: &mut Vec<Action>) {
+        let Some(guest) = self.guest.as_mut() else { return };
+        let result = guest.turn(event, &mut self.state);
+        self.end_turn(result, actions);
+    }
+
+    /// What becomes of a turn: its writes are one batch and its outbox waits for it, or it never
+    /// happened.
+    pub(crate) fn end_turn(&mut self, result: Result<(), GuestError>, actions: &mut Vec<Action>) {
+        self.state.drain_log(actions);
+        let failed = result.err().or_else(|| self.state.turn.exceeded.take());
+        if let Some(error) = failed {
+            return self.guest_failed(error, actions);
+        }
+        if self.state.turn.broken {
+            return self.reset_for(Cause::broken_section(), actions);
+        }
+        let started = self.state.turn.started.take();
+        self.commit_turn(actions);
+        self.state.turn.clear();
+        match started {
+            Some(Outcome::Failed(failure)) => self.start_refused(&failure, actions),
+            Some(_) => self.leave_start_section(),
+            None => {}
+        }
+    }
+
+    fn commit_turn(&mut self, actions: &mut Vec<Action>) {
+        let state = &mut self.state;
+        if !state.overlay.has_turn_writes() {
+            return state.gate.pass(&mut state.turn.outbox, actions);
+        }
+        let batch = state.gate.next_batch();
+        let writes = state.overlay.end_turn(batch);
+        state.gate.hold(batch, &writes, &mut state.turn.outbox);
+        let writes = RoomBatch { room: state.key.clone(), epoch: EPOCH, writes };
+        actions.push(Action::Commit { generation: state.generation, batch, writes });
+    }
+
+    fn leave_start_section(&mut self) {
+        if let Some(scope) = self.state.sections.innermost()
+            && let Ok(outer) = self.state.sections.leave(scope)
+        {
+            self.state.timers.rescope(scope, outer);
+        }
+    }
+
+    fn check_deadlines(&mut self, actions: &mut Vec<Action>) {
+        let now = self.now.monotonic_us;
+        if self.state.sections.deadline_us().is_some_and(|deadline| deadline <= now) {
+            let ms = self.state.limits.section_ms;
+            self.reset_for(Cause::overdue("blockConcurrencyWhile", "section_ms", ms), actions);
+        }
+        while let Some(event) = self.state.owed.overdue(now) {
+            let limits = &self.state.limits;
+            let (limit, ms) = match self.state.owed.debt(event) {
+                Some(Debt::Start { .. }) => {
+                    let cause = Cause::overdue("onStart", "start_ms", limits.start_ms);
+                    self.reset_for(cause, actions);
+                    continue;
+                }
+                Some(Debt::Connect { .. }) => ("connect_ms", limits.connect_ms),
+                _ => ("request_ms", limits.request_ms),
+            };
+            self.fail(event, |handler| answers::overdue(handler, limit, ms));
+            self.end_turn(Ok(()), actions);
+        }
+    }
+
+    /// With nothing outstanding, a handler that is not done may be one that never can be.
+    fn ask_stranded(&mut self, actions: &mut Vec<Action>) {
+        let outstanding = self.state.timers.outstanding() > 0;
+        if self.guest.is_none() || outstanding || !self.state.owed.is_awaited() {
+            return;
+        }
+        let unasked = self.state.owed.take_unasked();
+        if !unasked.is_empty() {
+            self.write_off_stranded(&unasked, actions);
+            // A start that was written off has answered those that waited; others may go on.
+            self.run(actions);
+        }
+    }
+
+    fn write_off_stranded(&mut self, owed: &[partykit_core::EventId], actions: &mut Vec<Action>) {
+        let Some(guest) = self.guest.as_mut() else { return };
+        let result = guest.stranded(owed, &mut self.state).map(|stranded| {
+            for event in stranded {
+                self.fail(event, answers::stranded);
+            }
+        });
+        self.end_turn(result, actions);
+    }
+
+    /// Settles an event in the guest's place.
+    fn fail(
+        &mut self,
+        event: partykit_core::EventId,
+        why: impl FnOnce(&str) -> partykit_core::Failure,
+    ) {
+        if let Some(debt) = self.state.owed.debt(event) {
+            let failure = why(debt.handler());
+            // Cannot be refused: the event is owed.
+            let _ = self.state.settle(event, Outcome::Failed(failure));
+        }
+    }
+
+    /// Says when to come back, and gives up the room when nothing would be lost.
+    fn rest(&mut self, actions: &mut Vec<Action>) {
+        let now = self.now.monotonic_us;
+        let mut idle_deadline = None;
+        if self.state.is_idle() {
+            let since = *self.idle_since_us.get_or_insert(now);
+            let deadline = since + self.state.limits.room_idle_ms * 1000;
+            if now >= deadline || self.stopping.is_some() {
+                self.guest = None;
+                actions.push(Action::Evict);
+            } else {
+                idle_deadline = Some(deadline);
+            }
+        } else {
+            self.idle_since_us = None;
+        }
+        let pause = self.restart.pause(now).filter(|_| !self.state.mailbox.is_empty());
+        let deadlines = [
+            idle_deadline,
+            pause.map(|(until, _)| until),
+            self.state.timers.next_due_us(),
+            self.state.owed.next_deadline_us(),
+            self.state.sections.deadline_us().filter(|deadline| *deadline != u64::MAX),
+        ];
+        let wake_at = deadlines.into_iter().flatten().min();
+        if wake_at != self.wake_at {
+            self.wake_at = wake_at;
+            actions.push(Action::WakeAt { monotonic_us: wake_at });
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Everything of a room but its guest: kept apart so that the guest can be run with the rest of
+//! the room in its hands.
+
+use std::sync::Arc;
+
+use partykit_core::{
+    Clock, Entropy, Limits, LogLevel, LogLine, RoomInfo, RoomKey, RoomReader, Store,
+};
+
+use crate::connections::Connections;
+use crate::gate::OutputGate;
+use crate::mailbox::Mailbox;
+use crate::overlay::Overlay;
+use crate::owed::Owed;
+use crate::sections::Sections;
+use crate::timers::Timers;
+use crate::turn::Turn;
+use crate::{Action, RoomParts};
+
+pub(crate) struct State {
+    pub(crate) key: RoomKey,
+    pub(crate) info: RoomInfo,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) reader: Box<dyn RoomReader>,
+    pub(crate) connections: Connections,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) timers: Timers,
+    pub(crate) sections: Sections,
+    pub(crate) owed: Owed,
+    pub(crate) overlay: Overlay,
+    pub(crate) gate: OutputGate,
+    pub(crate) turn: Turn,
+    /// Grows when a failed commit resets the room.
+    pub(crate) generation: u64,
+    arrivals: u64,
+}
+
+impl State {
+    pub(crate) fn new(parts: &RoomParts) -> Self {
+        let key = parts.key.clone();
+        let info = RoomInfo {
+            id: key.room.clone(),
+            internal_id: key.internal_id(),
+            party: key.party.clone(),
+        };
+        Self {
+            info,
+            limits: parts.limits.clone(),
+            clock: parts.clock.clone(),
+            entropy: parts.entropy.clone(),
+            store: parts.store.clone(),
+            reader: parts.store.reader(&key),
+            key,
+            connections: Connections::default(),
+            mailbox: Mailbox::default(),
+            timers: Timers::default(),
+            sections: Sections::default(),
+            owed: Owed::default(),
+            overlay: Overlay::default(),
+            gate: OutputGate::default(),
+            turn: Turn::default(),
+            generation: 0,
+            arrivals: 0,
+        }
+    }
+
+    /// Orders events of different queues by when they came.
+    pub(crate) fn next_arrival(&mut self) -> u64 {
+        self.arrivals += 1;
+        self.arrivals
+    }
+
+    pub(crate) fn collect_due_timers(&mut self, now_us: u64) {
+        let arrivals = &mut self.arrivals;
+        self.timers.collect_due(now_us, || {
+            *arrivals += 1;
+            *arrivals
+        });
+    }
+
+    /// Whether nothing but durable state would be lost with the room.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.connections.is_empty()
+            && self.mailbox.is_empty()
+            && self.timers.outstanding() == 0
+            && self.sections.innermost().is_none()
+            && !self.owed.is_awaited()
+            && self.gate.is_empty()
+    }
+
+    /// Moves the turn's log lines out, gate or no gate.
+    pub(crate) fn drain_log(&mut self, actions: &mut Vec<Action>) {
+        let dropped = std::mem::take(&mut self.turn.log_dropped);
+        let line = |level, text| Action::Log(LogLine { room: self.key.clone(), level, text });
+        actions.extend(self.turn.log.drain(..).map(|(level, text)| line(level, text)));
+        if dropped > 0 {
+            let max = self.limits.log_lines_max;
+            let text = format!("{dropped} more lines of one turn dropped (log_lines_max is {max})");
+            actions.push(line(LogLevel::Warn, text));
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! A guest that does what it is told: every event carries a script, a list of commands.
+//!
+//! | command | does |
+//! |---|---|
+//! | `echo TEXT` / `all TEXT` | sends to the sender / broadcasts |
+//! | `put KEY TEXT`, `del KEY`, `get KEY` | storage; `get` sends what it found |
+//! | `timer MS SCRIPT` | arms a timer that runs the script (commands joined by `&`) |
+//! | `hold` / `release` | leaves this event owed / settles every one that was held |
+//! | `never` | leaves this event owed for ever, and says so when asked |
+//! | `enter`, `leave`, `break` | opens a section, ends it, ends it broken |
+//! | `close CODE REASON` | closes the sender |
+//! | `throw TEXT` | settles the event as failed |
+//! | `trap` | fails the turn, as a trap does |
+//!
+//! Commands are joined by `;`. A message is a script; a request's and a connection's script is the
+//! query of its URL; on-start and on-close run the factory's.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use partykit_core::{
+    ConnectionHandle, Event, EventId, Failure, Guest, GuestError, GuestFactory, LogLevel, Message,
+    Outcome, Response, RoomApi, Scope, SectionEnding, TimerHandle,
+};
+
+/// Makes [`FakeGuest`]s and counts them.
+#[derive(Debug, Default)]
+pub struct FakeFactory {
+    /// Run on on-start; changed by a test between starts.
+    pub on_start: Mutex<String>,
+    /// Run on on-close.
+    pub on_close: Mutex<String>,
+    /// How many guests were made.
+    pub started: AtomicU64,
+    /// How many of them exist.
+    pub alive: Arc<AtomicU64>,
+}
+
+impl FakeFactory {
+    /// A factory whose guests run these scripts.
+    #[must_use]
+    pub fn new(on_start: &str, on_close: &str) -> Self {
+        let (on_start, on_close) = (Mutex::new(on_start.into()), Mutex::new(on_close.into()));
+        Self { on_start, on_close, ..Self::default() }
+    }
+}
+
+fn script(of: &Mutex<String>) -> String {
+    of.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+impl GuestFactory for FakeFactory {
+    fn start(&self, _: &mut dyn RoomApi) -> Result<Box<dyn Guest>, GuestError> {
+        self.started.fetch_add(1, Ordering::Relaxed);
+        self.alive.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(FakeGuest {
+            on_start: script(&self.on_start),
+            on_close: script(&self.on_close),
+            alive: self.alive.clone(),
+            start: None,
+            held: Vec::new(),
+            stranded: HashSet::new(),
+            timers: HashMap::new(),
+            sections: Vec::new(),
+        }))
+    }
+}
+
+/// See the module page.
+#[derive(Debug)]
+pub struct FakeGuest {
+    on_start: String,
+    on_close: String,
+    alive: Arc<AtomicU64>,
+    start: Option<EventId>,
+    held: Vec<(EventId, bool)>,
+    stranded: HashSet<EventId>,
+    timers: HashMap<TimerHandle, String>,
+    sections: Vec<Scope>,
+}
+
+impl Drop for FakeGuest {
+    fn drop(&mut self) {
+        self.alive.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What becomes of an event after its script.
+enum End {
+    Settle,
+    Hold,
+    Never,
+    Throw(String),
+}
+
+impl Guest for FakeGuest {
+    fn turn(&mut self, event: &Event, api: &mut dyn RoomApi) -> Result<(), GuestError> {
+        let (script, sender, is_request) = self.read(event, api);
+        let mut answer = String::new();
+        let mut end = End::Settle;
+        for command in script.split(';').filter(|command| !command.is_empty()) {
+            self.run(command, sender, api, &mut end, &mut answer)?;
+        }
+        if let Some(event) = event.id() {
+            self.finish(event, is_request, end, answer, api);
+        }
+        api.exceeded().map_or(Ok(()), Err)
+    }
+
+    fn stranded(
+        &mut self,
+        owed: &[EventId],
+        _: &mut dyn RoomApi,
+    ) -> Result<Vec<EventId>, GuestError> {
+        Ok(owed.iter().copied().filter(|event| self.stranded.contains(event)).collect())
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
+}
+
+impl FakeGuest {
+    fn read(
+        &mut self,
+        event: &Event,
+        api: &mut dyn RoomApi,
+    ) -> (String, Option<ConnectionHandle>, bool) {
+        let query = |url: &str| url.split_once('?').map_or("", |(_, query)| query).to_owned();
+        match event {
+            Event::Start { event, scope, .. } => {
+                self.start = Some(*event);
+                self.sections = vec![*scope];
+                (self.on_start.clone(), None, false)
+            }
+            Event::Connect { client, request, .. } => {
+                let accepted = api.accept(client.handle, Vec::new());
+                let script = if accepted.is_ok() { query(&request.url) } else { String::new() };
+                (script, Some(client.handle), false)
+            }
+            Event::Message { sender, message, .. } => {
+                (String::from_utf8_lossy(message.as_bytes()).into_owned(), Some(*sender), false)
+            }
+            Event::Close { client, info, .. } => {
+                api.log(LogLevel::Info, format!("closed {} {}", client.id, info.code));
+                (self.on_close.clone(), Some(client.handle), false)
+            }
+            Event::Error { client, error, .. } => {
+                api.log(LogLevel::Info, format!("error {} {error}", client.id));
+                (String::new(), Some(client.handle), false)
+            }
+            Event::Request { request, .. } => (query(&request.head.url), None, true),
+            Event::Timer { timer } => (self.timers.remove(timer).unwrap_or_default(), None, false),
+        }
+    }
+
+    fn run(
+        &mut self,
+        command: &str,
+        sender: Option<ConnectionHandle>,
+        api: &mut dyn RoomApi,
+        end: &mut End,
+        answer: &mut String,
+    ) -> Result<(), GuestError> {
+        let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
+        let (first, second) = rest.split_once(' ').unwrap_or((rest, ""));
+        let mut reply = |text: &str, api: &mut dyn RoomApi| match sender {
+            // A connection that has gone meanwhile is no error for a script.
+            Some(sender) => drop(api.send(sender, Message::Text(text.into()))),
+            None => answer.push_str(text),
+        };
+        match word {
+            "echo" => reply(rest, api),
+            "all" => drop(api.broadcast(Message::Text(rest.into()), &[])),
+            "put" => drop(api.storage_put(first, Bytes::from(second.to_owned()))),
+            "del" => drop(api.storage_delete(first)),
+            "get" => {
+                let found = api.storage_get(first).ok().flatten();
+                reply(&found.map_or("none".into(), |v| String::from_utf8_lossy(&v).into_owned()), api);
+            }
+            "timer" => {
+                let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
+                if let Ok(timer) = api.timer_set(first.parse().unwrap_or(0), scope) {
+                    self.timers.insert(timer, second.replace('&', ";"));
+                }
+            }
+            "hold" => *end = End::Hold,
+            "never" => *end = End::Never,
+            "throw" => *end = End::Throw(rest.to_owned()),
+            "release" => self.release(api),
+            "enter" => {
+                let outer = self.sections.last().copied().unwrap_or(Scope::NONE);
+                self.sections.extend(api.section_enter(outer).ok());
+            }
+            "leave" | "break" => {
+                let broken = word == "break";
+                let ending = if broken { SectionEnding::Broken } else { SectionEnding::Keep };
+                self.sections.pop().map(|scope| api.section_leave(scope, ending));
+            }
+            "close" => {
+                let closed = sender.map(|sender| api.close(sender, first.parse().ok(), second.into()));
+                drop(closed);
+            }
+            "trap" => return Err(GuestError::Trap { message: "scripted".into() }),
+            _ => api.log(LogLevel::Warn, format!("no such command: {command}")),
+        }
+        Ok(())
+    }
+
+    fn finish(
+        &mut self,
+        event: EventId,
+        is_request: bool,
+        end: End,
+        answer: String,
+        api: &mut dyn RoomApi,
+    ) {
+        let outcome = match end {
+            End::Hold => return self.held.push((event, is_request)),
+            End::Never => {
+                self.stranded.insert(event);
+                return;
+            }
+            End::Throw(message) => {
+                Outcome::Failed(Failure { detail: message.clone(), message, status: None })
+            }
+            End::Settle if is_request => Outcome::Response(Response::text(200, answer)),
+            End::Settle => Outcome::Done,
+        };
+        self.settle(event, outcome, api);
+    }
+
+    fn release(&mut self, api: &mut dyn RoomApi) {
+        for (event, is_request) in std::mem::take(&mut self.held) {
+            let response = || Outcome::Response(Response::text(200, "released"));
+            self.settle(event, if is_request { response() } else { Outcome::Done }, api);
+        }
+    }
+
+    /// The section that on-start runs in is the host's, and ends with its settle.
+    fn settle(&mut self, event: EventId, outcome: Outcome, api: &mut dyn RoomApi) {
+        if self.start == Some(event) {
+            self.sections.clear();
+        }
+        drop(api.settle(event, outcome));
+    }
+}

@@ -1,0 +1,13 @@
+//! What a room needs to be driven without a machine: a clock that is set by hand, randomness from
+//! a seed, a store in memory, and a guest that does what its messages say. For this crate's tests
+//! and for the simulation.
+
+mod guest;
+mod machine;
+mod room;
+mod store;
+
+pub use guest::{FakeFactory, FakeGuest};
+pub use machine::{ManualClock, SeededEntropy};
+pub use room::TestRoom;
+pub use store::MapStore;

@@ -1,0 +1,174 @@
+//! A room with everything around it in a test's hands: what it does is collected, and nothing
+//! happens unless the test says so.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use partykit_core::{
+    Clock, CloseInfo, CommitError, ConnectionHandle, ConnectionInfo, Limits, Message, PartyName,
+    ProjectName, Request, RequestHead, RoomBatch, RoomId, RoomKey, Store,
+};
+
+use super::{FakeFactory, ManualClock, MapStore, SeededEntropy};
+use crate::{Action, BatchId, ExchangeId, Input, Room, RoomParts};
+
+/// Drives one room.
+pub struct TestRoom {
+    /// The room itself.
+    pub room: Room,
+    /// Its time.
+    pub clock: Arc<ManualClock>,
+    /// Its store: what was committed by [`TestRoom::commit`].
+    pub store: MapStore,
+    /// Where its guests come from.
+    pub factory: Arc<FakeFactory>,
+    /// What it did since [`TestRoom::take`], without commits and wake-ups.
+    pub actions: Vec<Action>,
+    /// Batches that wait for the test's decision.
+    pub commits: VecDeque<(BatchId, RoomBatch)>,
+    /// When it wants a tick.
+    pub wake_at_us: Option<u64>,
+    key: RoomKey,
+    last: u64,
+}
+
+impl TestRoom {
+    /// A room whose guests run these scripts on on-start and on-close.
+    ///
+    /// # Panics
+    /// Never: its names are legal.
+    #[must_use]
+    pub fn new(limits: Limits, factory: FakeFactory) -> Self {
+        let names = (ProjectName::parse("test"), RoomId::parse("room"));
+        let (Ok(project), Ok(room)) = names else { unreachable!("legal names") };
+        let key = RoomKey { project, party: PartyName::main(), room };
+        let (clock, store) = (Arc::new(ManualClock::default()), MapStore::default());
+        let factory = Arc::new(factory);
+        let room = Room::new(RoomParts {
+            key: key.clone(),
+            limits: Arc::new(limits),
+            clock: clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(1)),
+            store: Arc::new(store.clone()),
+            factory: factory.clone(),
+        });
+        let (actions, commits) = (Vec::new(), VecDeque::new());
+        Self { room, clock, store, factory, actions, commits, wake_at_us: None, key, last: 0 }
+    }
+
+    /// The room's name.
+    #[must_use]
+    pub fn key(&self) -> &RoomKey {
+        &self.key
+    }
+
+    /// One step.
+    pub fn step(&mut self, input: Input) {
+        let mut actions = Vec::new();
+        self.room.step(input, self.clock.now(), &mut actions);
+        for action in actions {
+            match action {
+                Action::Commit { batch, writes, .. } => self.commits.push_back((batch, writes)),
+                Action::WakeAt { monotonic_us } => self.wake_at_us = monotonic_us,
+                other => self.actions.push(other),
+            }
+        }
+    }
+
+    /// A client asks to join; `script` is run by on-connect.
+    pub fn connect(&mut self, id: &str, script: &str) -> ConnectionHandle {
+        self.last += 1;
+        let handle = ConnectionHandle(self.last);
+        let url = format!("http://h/party/room?{script}");
+        let client = ConnectionInfo { handle, id: id.into(), uri: url.as_str().into() };
+        let request = RequestHead { method: "GET".into(), url, headers: Vec::new() };
+        self.step(Input::Connect { client, request });
+        handle
+    }
+
+    /// A message that is a script.
+    pub fn message(&mut self, sender: ConnectionHandle, script: &str) {
+        self.step(Input::Message { sender, message: Message::Text(script.into()) });
+    }
+
+    /// A request whose query is a script.
+    pub fn request(&mut self, script: &str) -> ExchangeId {
+        self.last += 1;
+        let exchange = ExchangeId(self.last);
+        let url = format!("http://h/party/room?{script}");
+        let head = RequestHead { method: "GET".into(), url, headers: Vec::new() };
+        self.step(Input::Request { exchange, request: Request { head, body: None::<Bytes> } });
+        exchange
+    }
+
+    /// A connection ends.
+    pub fn closed(&mut self, client: ConnectionHandle, code: u16) {
+        let info = CloseInfo { code, reason: "".into(), was_clean: true };
+        self.step(Input::Closed { client, info });
+    }
+
+    /// Moves the clock and ticks.
+    pub fn advance_ms(&mut self, ms: u64) {
+        self.clock.advance_ms(ms);
+        self.step(Input::Tick);
+    }
+
+    /// Makes the oldest waiting batch durable.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn commit(&mut self) {
+        let Some((batch, writes)) = self.commits.pop_front() else { unreachable!("no commit waits") };
+        let mut results = self.store.commit(vec![writes]);
+        let Some(result) = results.pop() else { unreachable!("one result for one batch") };
+        self.step(Input::Committed { batch, result });
+    }
+
+    /// Fails the oldest waiting batch; those behind it are gone with it.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn fail_commit(&mut self, error: CommitError) {
+        let Some((batch, _)) = self.commits.pop_front() else { unreachable!("no commit waits") };
+        self.commits.clear();
+        self.step(Input::Committed { batch, result: Err(error) });
+    }
+
+    /// What the room did, as one line each.
+    pub fn take(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.actions).iter().map(describe).collect()
+    }
+}
+
+fn describe(action: &Action) -> String {
+    let text = |message: &Message| String::from_utf8_lossy(message.as_bytes()).into_owned();
+    match action {
+        Action::Accept { connection } => format!("accept {connection}"),
+        Action::Reject { connection, code, reason } => format!("reject {connection} {code} {reason}"),
+        Action::Refuse { connection, response } => format!(
+            "refuse {connection} {} {}",
+            response.status,
+            String::from_utf8_lossy(&response.body)
+        ),
+        Action::Send { connection, message } => format!("send {connection} {}", text(message)),
+        Action::Broadcast { connections, message } => {
+            let to: Vec<_> = connections.iter().map(ToString::to_string).collect();
+            format!("broadcast {} {}", to.join(","), text(message))
+        }
+        Action::Close { connection, code, reason } => {
+            format!("close {connection} {} {reason}", code.map_or("none".into(), |c| c.to_string()))
+        }
+        Action::Respond { exchange, response } => format!(
+            "respond {} {} {}",
+            exchange.0,
+            response.status,
+            String::from_utf8_lossy(&response.body)
+        ),
+        Action::Log(line) => format!("log {}", line.text),
+        Action::Failed { error } => format!("failed {}", error.code()),
+        Action::Evict => "evict".to_owned(),
+        Action::Commit { batch, .. } => format!("commit {}", batch.0),
+        Action::WakeAt { monotonic_us } => format!("wake {monotonic_us:?}"),
+    }
+}
