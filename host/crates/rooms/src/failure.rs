@@ -193,6 +193,7 @@ impl Room {
             Action::Reject { connection, .. } | Action::Refuse { connection, .. } => {
                 outbox.push(cause.reject(*connection));
             }
+            Action::Close { connection, .. } => outbox.push(cause.close(*connection)),
             Action::Accept { connection } => {
                 // Its onConnect has run, so that it is owed an onClose too.
                 outbox.push(cause.reject(*connection));

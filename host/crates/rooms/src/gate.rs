@@ -26,6 +26,10 @@ pub(crate) struct OutputGate {
     waiting: VecDeque<Waiting>,
     uncommitted_bytes: u64,
     last: u64,
+    /// Lets output of turns without writes overtake what waits: a bug that the simulation must
+    /// find.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) planted_bug: bool,
 }
 
 impl OutputGate {
@@ -36,6 +40,10 @@ impl OutputGate {
 
     /// Lets the outbox of a turn without writes pass, or has it wait for those before it.
     pub(crate) fn pass(&mut self, outbox: &mut Vec<Action>, actions: &mut Vec<Action>) {
+        #[cfg(any(test, feature = "testing"))]
+        if self.planted_bug {
+            return actions.append(outbox);
+        }
         match self.waiting.back_mut() {
             Some(last) => last.outbox.append(outbox),
             None => actions.append(outbox),

@@ -92,6 +92,12 @@ impl Room {
         self.state.connections.len()
     }
 
+    /// Breaks the output gate, to see that the simulation notices.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn plant_gate_bug(&mut self) {
+        self.state.gate.planted_bug = true;
+    }
+
     /// Takes one input and appends what is to be done because of it.
     pub fn step(&mut self, input: Input, now: Now, actions: &mut Vec<Action>) {
         self.now = now;

@@ -333,3 +333,15 @@ fn a_connection_that_is_closing_is_skipped_by_broadcasts() {
     room.closed(a, 4000);
     assert_eq!(room.room.connection_count(), 1);
 }
+
+#[test]
+fn a_close_that_waited_behind_a_batch_which_then_failed_is_still_sent() {
+    let mut room = room();
+    let a = room.connect("a", "");
+    room.message(a, "put k v");
+    room.message(a, "trap");
+    room.take();
+    room.fail_commit(CommitError::Io("disk".into()));
+    let told = room.take();
+    assert!(told.iter().any(|line| line.starts_with(&format!("close {a} 1011"))), "{told:?}");
+}

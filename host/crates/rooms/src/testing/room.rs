@@ -30,6 +30,7 @@ pub struct TestRoom {
     /// When it wants a tick.
     pub wake_at_us: Option<u64>,
     key: RoomKey,
+    limits: Arc<Limits>,
     last: u64,
 }
 
@@ -40,21 +41,25 @@ impl TestRoom {
     /// Never: its names are legal.
     #[must_use]
     pub fn new(limits: Limits, factory: FakeFactory) -> Self {
+        Self::on(MapStore::default(), Arc::new(limits), Arc::new(factory))
+    }
+
+    fn on(store: MapStore, limits: Arc<Limits>, factory: Arc<FakeFactory>) -> Self {
         let names = (ProjectName::parse("test"), RoomId::parse("room"));
         let (Ok(project), Ok(room)) = names else { unreachable!("legal names") };
         let key = RoomKey { project, party: PartyName::main(), room };
-        let (clock, store) = (Arc::new(ManualClock::default()), MapStore::default());
-        let factory = Arc::new(factory);
+        let clock = Arc::new(ManualClock::default());
         let room = Room::new(RoomParts {
             key: key.clone(),
-            limits: Arc::new(limits),
+            limits: limits.clone(),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
             store: Arc::new(store.clone()),
             factory: factory.clone(),
         });
         let (actions, commits) = (Vec::new(), VecDeque::new());
-        Self { room, clock, store, factory, actions, commits, wake_at_us: None, key, last: 0 }
+        let wake_at_us = None;
+        Self { room, clock, store, factory, actions, commits, wake_at_us, key, limits, last: 0 }
     }
 
     /// The room's name.
@@ -112,6 +117,16 @@ impl TestRoom {
     pub fn advance_ms(&mut self, ms: u64) {
         self.clock.advance_ms(ms);
         self.step(Input::Tick);
+    }
+
+    /// The host process dies and another takes its place: memory, connections and everything that
+    /// was not durable are gone.
+    pub fn crash(&mut self) {
+        let fresh = Self::on(self.store.clone(), self.limits.clone(), self.factory.clone());
+        let (clock, last) = (self.clock.clone(), self.last);
+        *self = fresh;
+        self.last = last;
+        self.clock.advance_to_us(clock.now().monotonic_us);
     }
 
     /// Makes the oldest waiting batch durable.
