@@ -1,2 +1,60 @@
-//! Not written yet.
-fn main() {}
+//! The command `partykit`: parses, runs one command, and turns its outcome into an exit code.
+//!
+//! 0: done. 1: it failed. 2: the command line or the configuration has to change.
+
+mod args;
+mod bundle;
+mod cache_dir;
+mod commands;
+mod env_file;
+mod error;
+mod esbuild;
+mod host;
+mod output;
+mod plan;
+mod project;
+mod stack_map;
+mod stop;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::runtime;
+
+use crate::args::{Cli, Command, DevArgs};
+use crate::error::CliError;
+use crate::output::{Loudness, Output};
+
+fn main() -> ExitCode {
+    let Command::Dev(args) = Cli::parse().command;
+    let output = Output::new(loudness(&args));
+    match run(args, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error, error.hint().as_deref());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(args: DevArgs, output: Output) -> Result<(), CliError> {
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| CliError::Process {
+            what: "no threads could be started",
+            source,
+        })?;
+    let done = runtime.block_on(commands::dev::run(args, output));
+    // What still runs now (an engine being compiled) is not worth waiting for.
+    runtime.shutdown_background();
+    done
+}
+
+fn loudness(args: &DevArgs) -> Loudness {
+    match (args.quiet, args.verbose) {
+        (true, _) => Loudness::Quiet,
+        (_, true) => Loudness::Verbose,
+        _ => Loudness::Normal,
+    }
+}

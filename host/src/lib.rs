@@ -1,1 +1,24 @@
-//! Not written yet.
+//! The host: owns the sockets, the room map, and the order in which everything starts and stops.
+//!
+//! The only crate that names axum, hyper and tokio, and the one that puts storage, engine and
+//! rooms together. It knows nothing of JavaScript, of wasm or of how a store keeps its promises.
+//! The path of one message: `socket/read.rs`, `driver/handle.rs`, `Room::step` in the rooms crate,
+//! `driver/perform.rs`, `socket/outbound.rs`, `socket/write.rs`.
+
+mod app;
+mod body;
+mod clock;
+mod config;
+mod driver;
+mod error;
+mod host;
+mod log;
+mod route;
+mod router;
+mod routes;
+mod socket;
+
+pub use config::{Config, Deployment, HostLimits, StorageConfig};
+pub use error::HostError;
+pub use host::Host;
+pub use log::{LogSink, RequestLine};

@@ -111,8 +111,8 @@ pub trait RoomReader: Send {
     /// The store cannot be read.
     fn get(&self, key: &str) -> Result<Option<Bytes>, ReadError>;
 
-    /// The entries of a range, lazily, as of some moment between this call and the end of the
-    /// iteration. `limit` is respected.
+    /// The entries of a range, lazily, each as of some moment between this call and its return: a
+    /// batch committed meanwhile may be seen in part, a value never. `limit` is respected.
     ///
     /// # Errors
     /// Each item may fail; nothing follows a failed one.

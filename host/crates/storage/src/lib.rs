@@ -1,1 +1,32 @@
-//! placeholder
+//! Backends behind [`partykit_core::Store`], and the thread that commits for all rooms.
+//!
+//! The map: [`open`] picks a backend by its configuration. `memory` keeps nothing, `sled` keeps
+//! everything in a directory. `directory` guards that directory: one owner, one format. `key`,
+//! `batch` and `scan` are what backends share: how rooms and keys become bytes, how a group of
+//! batches becomes one set of writes, how a range is read lazily. [`Committer`] collects the
+//! batches of many rooms into one `Store::commit`.
+//!
+//! Backends are public as nothing but a configuration; what they promise is written at
+//! [`partykit_core::Store`], how they keep it at each backend. Only this crate names a storage
+//! engine, and each engine is named in one folder.
+
+mod batch;
+mod committer;
+mod config;
+mod directory;
+mod error;
+mod key;
+mod memory;
+mod scan;
+mod sled;
+
+#[cfg(feature = "testing")]
+pub mod conformance;
+#[cfg(feature = "testing")]
+mod faulty;
+
+pub use committer::{CommitLane, Committer, OnDone};
+pub use config::{SledOptions, StorageConfig, open};
+pub use error::StorageError;
+#[cfg(feature = "testing")]
+pub use faulty::{Fault, FaultyStore};

@@ -1,0 +1,32 @@
+# Names for what people do here; the work is in scripts/. Everything a target needs it sets up itself.
+# Options for the started host go into ARGS: make dev ARGS="--port 4000".
+
+.PHONY: help setup dev build test test-long bench third-party
+
+help:
+	@echo "make dev        set up what is missing, build, start examples/chat"
+	@echo "make build      leave the binary in target/release/partykit"
+	@echo "make test       everything that CI runs"
+	@echo "make test-long  the tests that are too long for CI"
+	@echo "make bench      measure; results and their bounds are in bench/RESULTS.md"
+
+setup:
+	@scripts/setup
+
+dev:
+	@scripts/dev $(ARGS)
+
+build:
+	@scripts/build
+
+test:
+	@scripts/test
+
+test-long:
+	@scripts/test-long
+
+bench:
+	@scripts/bench $(ARGS)
+
+third-party:
+	@scripts/third-party

@@ -1,0 +1,3 @@
+//! One file for each command: its arguments in, done or an error out.
+
+pub(crate) mod dev;

@@ -1,0 +1,15 @@
+//! The project on disk: which file configures it, what that file may say, and where in it a
+//! mistake is.
+
+mod document;
+mod error;
+mod locate;
+mod node;
+mod platform;
+mod schema;
+mod serve;
+mod suggest;
+
+pub(crate) use error::ConfigError;
+pub(crate) use locate::locate;
+pub(crate) use schema::{Persist, Project};

@@ -1,0 +1,12 @@
+//! The built binary, run as people run it: what it prints where, and how it exits.
+
+#[path = "cli/bundling.rs"]
+mod bundling;
+#[path = "cli/config.rs"]
+mod config;
+#[path = "cli/harness.rs"]
+mod harness;
+#[path = "cli/serving.rs"]
+mod serving;
+#[path = "cli/usage.rs"]
+mod usage;

@@ -1,0 +1,183 @@
+//! A folder to run in, a command with nothing of the developer's own environment, and a running
+//! `dev` that is ended when its test ends.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Once;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+/// Longer than anything takes, the first compilation of an engine included.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A project of one test.
+pub(crate) struct Project {
+    folder: tempfile::TempDir,
+}
+
+/// What a command that has ended left.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Project {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+        let project = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        for (name, text) in files {
+            project.write(name, text);
+        }
+        project
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// The same for a test that bundles: esbuild is installed before, once for all tests.
+    pub(crate) fn bundled(files: &[(&str, &str)]) -> Self {
+        static INSTALLED: Once = Once::new();
+        INSTALLED.call_once(|| {
+            let broken = Self::new(&[("broken.js", "(")]).run(&["dev", "broken.js"]);
+            let refused = "the code could not be bundled";
+            assert!(broken.stderr.contains(refused), "{broken:?}");
+        });
+        Self::new(files)
+    }
+
+    /// The binary in this folder, with a cache that all tests share. The environment stays, because
+    /// npm may need it to reach its registry, but for what the binary itself reads.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_partykit"));
+        command
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .env_remove("PARTYKIT_ESBUILD")
+            .env("PARTYKIT_CACHE_DIR", cache())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        self.ended(self.command(arguments).output().unwrap())
+    }
+
+    /// The folder's own name does not belong into an expectation.
+    pub(crate) fn ended(&self, output: Output) -> Ended {
+        let folder = format!("{}/", self.folder.path().display());
+        let text = |bytes| String::from_utf8(bytes).unwrap().replace(&folder, "");
+        Ended {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
+/// Survives a test run, so that esbuild is installed once and the engine is compiled once.
+pub(crate) fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
+}
+
+/// A `dev` that serves. Killed when dropped, and its output shown when the test fails.
+pub(crate) struct Running {
+    child: Child,
+    stdout: Receiver<String>,
+    stderr: Receiver<String>,
+    pub(crate) seen: Vec<String>,
+    /// Of the line that says "Ready".
+    pub(crate) port: u16,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let mut running = Self {
+            stdout: lines(child.stdout.take().unwrap()),
+            stderr: lines(child.stderr.take().unwrap()),
+            child,
+            seen: Vec::new(),
+            port: 0,
+        };
+        let ready = running.wait_for("Ready on ");
+        let (_, port) = ready.rsplit_once(':').unwrap();
+        running.port = port.parse().unwrap();
+        running
+    }
+
+    /// The next line of stdout that contains `text`.
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        loop {
+            let Ok(line) = self.stdout.recv_timeout(LIMIT) else {
+                let errors = self.errors();
+                let seen = &self.seen;
+                panic!("no line with {text:?}; stdout: {seen:#?}; stderr: {errors}");
+            };
+            self.seen.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// What stderr has said, up to its end.
+    pub(crate) fn errors(&mut self) -> String {
+        let _ = self.child.kill();
+        self.stderr.iter().collect::<Vec<_>>().join("\n")
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    /// The exit code of a process that was told to end.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            let seen = self.seen.iter().cloned().chain(self.stdout.iter());
+            eprintln!("stdout:\n{}", seen.collect::<Vec<_>>().join("\n"));
+            let errors: Vec<_> = self.stderr.iter().collect();
+            eprintln!("stderr:\n{}", errors.join("\n"));
+        }
+    }
+}
+
+fn lines(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let lines = BufReader::new(stream).lines();
+        for line in lines.map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}

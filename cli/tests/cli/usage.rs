@@ -1,0 +1,89 @@
+//! The command line itself: help, mistakes in it, and which mistakes are told first.
+
+use crate::harness::Project;
+
+#[test]
+fn without_a_command_the_help_is_shown_and_the_code_is_2() {
+    let ended = Project::new(&[]).run(&[]);
+    assert_eq!(ended.code, Some(2));
+    assert!(
+        ended.stderr.contains("Usage: partykit <COMMAND>"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn help_names_every_option_of_dev() {
+    let ended = Project::new(&[]).run(&["dev", "--help"]);
+    assert_eq!(ended.code, Some(0));
+    for option in [
+        "--port",
+        "--persist",
+        "--config",
+        "--var",
+        "--define",
+        "--no-hotkeys",
+        "--quiet",
+        "--verbose",
+    ] {
+        assert!(
+            ended.stdout.contains(option),
+            "{option} is missing: {ended:?}"
+        );
+    }
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn the_version_is_one_line() {
+    let ended = Project::new(&[]).run(&["--version"]);
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(
+        ended.stdout,
+        concat!("partykit ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+#[test]
+fn mistakes_on_the_command_line_are_told_with_code_2() {
+    for (arguments, expected) in [
+        (&["dev", "--prot", "1"][..], "unexpected argument '--prot'"),
+        (
+            &["dev", "--port", "x"],
+            "invalid value 'x' for '--port <N>'",
+        ),
+        (&["dev", "--port", "70000"], "70000 is not in 0..=65535"),
+        (&["dev", "--var", "A"], "expected NAME=VALUE"),
+        (&["dev", "--quiet", "--verbose"], "cannot be used with"),
+        (&["dve"], "unrecognized subcommand 'dve'"),
+    ] {
+        let ended = Project::new(&[]).run(arguments);
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(expected), "{arguments:?}: {ended:?}");
+        assert_eq!(ended.stdout, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn without_an_entry_the_hint_says_what_to_write() {
+    let ended = Project::new(&[]).run(&["dev", "--quiet"]);
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(ended.stdout, "");
+    assert_eq!(
+        ended.stderr,
+        "error: Missing entry point, please specify \"main\" in your config\n\n\
+         hint: write {\"main\": \"src/server.ts\"} into a new file partykit.json, \
+         or name the file: partykit dev src/server.ts\n"
+    );
+}
+
+#[test]
+fn a_script_that_is_not_there_is_told_as_it_was_typed() {
+    let ended = Project::new(&[]).run(&["dev", "src/none.ts", "-q"]);
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(
+        ended.stderr,
+        "error: Could not find main: src/none.ts\n\n\
+         hint: the path is relative to the folder you are in\n"
+    );
+}

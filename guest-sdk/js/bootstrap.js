@@ -1,0 +1,40 @@
+// The platform, put together: installs the web's globals and exports the functions that events are
+// delivered to (guest-sdk/quickjs/src/runtime.rs takes them by name). Evaluated once, before the
+// code of the user.
+
+import { reportRejection } from "./internal/errors.js";
+import { native } from "./internal/native.js";
+import "./internal/clone.js";
+import { expose } from "./internal/webidl.js";
+import { AbortController, AbortSignal } from "./web/abort.js";
+import { console } from "./web/console.js";
+import { crypto, Crypto } from "./web/crypto.js";
+import { TextDecoder, TextEncoder } from "./web/encoding.js";
+import {
+  CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent,
+} from "./web/events.js";
+import { Headers } from "./web/headers.js";
+import { performance } from "./web/performance.js";
+import { Request } from "./web/request.js";
+import { Response } from "./web/response.js";
+import { structuredClone } from "./web/structured-clone.js";
+import { clearTimeout, setInterval, setTimeout } from "./web/timers.js";
+import { URL, URLSearchParams } from "./web/url.js";
+
+expose({
+  AbortController, AbortSignal, clearInterval: clearTimeout, clearTimeout, CloseEvent, console,
+  crypto, Crypto, CustomEvent, ErrorEvent, Event, EventTarget, Headers, MessageEvent,
+  navigator: Object.freeze({ userAgent: "Cloudflare-Workers" }),
+  performance, Request, Response, self: globalThis, setInterval, setTimeout, structuredClone,
+  TextDecoder, TextEncoder, URL, URLSearchParams,
+});
+
+// Seeded by the host when a room starts; the engine's own would be the same in every room.
+Math.random = native.random.math;
+
+export {
+  onClose, onConnect, onError, onMessage, onRequest, onStart, register, warnings,
+} from "./party/dispatch.js";
+export { stranded } from "./party/settle.js";
+export { onTimer } from "./web/timers.js";
+export { reportRejection };

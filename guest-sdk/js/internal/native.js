@@ -1,0 +1,12 @@
+// The natives that the Rust side of the guest made, for the platform's modules only.
+//
+// They arrive on a global that is deleted here, before any code of the user is evaluated; the
+// bundle cannot import this module (guest-sdk/quickjs/src/modules.rs).
+
+/** @typedef {import("./native.d.ts").Native} Native */
+
+const holder = /** @type {{ __partykitNative?: Native }} */ (globalThis);
+
+export const native = /** @type {Native} */ (holder.__partykitNative);
+
+delete holder.__partykitNative;

@@ -1,0 +1,201 @@
+// One client connection as room code sees it: the server's end of its WebSocket, with PartyKit's
+// id, uri and state on top.
+//
+// It stays usable as a value for as long as room code keeps it; what it asks of the host after the
+// socket is gone goes nowhere. Who is connected is kept by party/room.js.
+
+import { windowOf } from "../internal/bytes.js";
+import { native } from "../internal/native.js";
+import { EventTarget } from "../web/events.js";
+import { closeArguments } from "./close.js";
+
+const { sendText, sendBytes, close } = native.connections;
+
+const CONNECTING = 0;
+export const OPEN = 1;
+export const CLOSING = 2;
+export const CLOSED = 3;
+
+const ATTACHMENT_BYTES_MAX = 2048;
+const TAGS_MAX = 10;
+const TAG_LENGTH_MAX = 256;
+
+/** The host's handle. @type {(connection: Connection) => number} */
+export let handleOf;
+/** @type {(connection: Connection, state: number) => void} */
+export let setReadyState;
+/** Whether room code has closed it. @type {(connection: Connection) => boolean} */
+export let isClosedHere;
+/** @type {(connection: Connection, tags: string[]) => void} */
+export let setTags;
+/** @type {(connection: Connection, tag: string) => boolean} */
+export let hasTag;
+
+export class Connection extends EventTarget {
+  static {
+    handleOf = (connection) => connection.#handle;
+    setReadyState = (connection, state) => {
+      connection.#readyState = state;
+    };
+    isClosedHere = (connection) => connection.#closed;
+    setTags = (connection, tags) => {
+      connection.#tags = tags;
+    };
+    hasTag = (connection, tag) => connection.#tags.includes(tag);
+  }
+
+  #handle;
+  #hibernates;
+  #readyState = OPEN;
+  #closed = false;
+  /** @type {unknown} */
+  #state = null;
+  /** @type {ArrayBuffer | undefined} */
+  #attachment;
+  /** @type {string[]} */
+  #tags = [];
+
+  /**
+   * @param {number} handle
+   * @param {string} id
+   * @param {string} uri
+   * @param {boolean} hibernates its state must survive without memory, and is checked for that
+   */
+  constructor(handle, id, uri, hibernates) {
+    super();
+    this.#handle = handle;
+    this.#hibernates = hibernates;
+    this.id = id;
+    this.uri = uri;
+    this.socket = this;
+  }
+
+  get readyState() {
+    return this.#readyState;
+  }
+
+  /** Null: a server's end has no URL of its own. */
+  get url() {
+    return null;
+  }
+
+  get protocol() {
+    return "";
+  }
+
+  get extensions() {
+    return "";
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /**
+   * @param {unknown} value the new state, or a function from the old to the new
+   * @returns {unknown} the new state
+   */
+  setState(value) {
+    const state = typeof value === "function" ? value(this.#state) : value;
+    if (!this.#hibernates) {
+      this.#state = state;
+      return state;
+    }
+    // Kept before it is checked, as in the reference.
+    this.#state = state ?? null;
+    checkAttachment({ __pk: { id: this.id, uri: this.uri }, __user: this.#state });
+    return this.#state;
+  }
+
+  /** @deprecated use setState @param {unknown} value */
+  serializeAttachment(value) {
+    if (this.#hibernates) this.setState(value);
+    else this.#attachment = checkAttachment(value);
+  }
+
+  /** @deprecated use state @returns {unknown} */
+  deserializeAttachment() {
+    if (this.#hibernates) return this.#state;
+    if (this.#attachment === undefined) return null;
+    return native.value.deserialize(this.#attachment, 0, this.#attachment.byteLength);
+  }
+
+  /**
+   * Sends a message. What is neither text nor binary is converted to text.
+   * @param {string | ArrayBuffer | ArrayBufferView} message
+   */
+  send(message) {
+    if (this.#closed) throw new TypeError("Can't call WebSocket send() after close().");
+    if (typeof message === "string") {
+      sendText(this.#handle, message);
+      return;
+    }
+    const window = windowOf(message);
+    if (window === undefined) sendText(this.#handle, `${message}`);
+    else sendBytes(this.#handle, window.buffer, window.offset, window.length);
+  }
+
+  /**
+   * Starts to close the connection; a second call does nothing.
+   * @param {number} [code]
+   * @param {string} [reason]
+   */
+  close(code, reason) {
+    if (this.#closed) return;
+    const checked = closeArguments(code, reason);
+    this.#closed = true;
+    this.#readyState = CLOSING;
+    close(this.#handle, checked.code, checked.reason);
+  }
+
+  /** Server ends are accepted before room code sees them. */
+  accept() {}
+}
+
+for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {
+  for (const holder of [Connection, Connection.prototype]) {
+    Object.defineProperty(holder, name, { value, enumerable: true });
+    Object.defineProperty(holder, `READY_STATE_${name}`, { value, enumerable: true });
+  }
+}
+
+/** @param {unknown} value @returns {ArrayBuffer} */
+function checkAttachment(value) {
+  const bytes = native.value.serialize(value);
+  if (bytes.byteLength > ATTACHMENT_BYTES_MAX) {
+    throw new Error(
+      `A WebSocket 'attachment' cannot be larger than ${ATTACHMENT_BYTES_MAX} bytes.` +
+        `'attachment' was ${bytes.byteLength} bytes.`,
+    );
+  }
+  return bytes;
+}
+
+/**
+ * The tags of a connection, its id first. Only those of a room that hibernates are checked, as in
+ * the reference.
+ * @param {string} id
+ * @param {unknown} given what getConnectionTags returned
+ * @param {boolean} hibernates
+ * @returns {string[]}
+ */
+export function tagsOf(id, given, hibernates) {
+  const tags = [id, .../** @type {Iterable<any>} */ (given ?? [])].filter(
+    (tag, index) => index === 0 || tag !== id,
+  );
+  if (!hibernates) return tags.filter((tag) => typeof tag === "string");
+  if (tags.length > TAGS_MAX) {
+    throw new Error("A connection can only have 10 tags, including the default id tag.");
+  }
+  for (const tag of tags) {
+    if (typeof tag !== "string") {
+      throw new Error(`A connection tag must be a string. Received: ${tag}`);
+    }
+    if (tag === "") throw new Error("A connection tag must not be an empty string.");
+    if (tag.length > TAG_LENGTH_MAX) {
+      throw new Error(`A connection tag must not exceed ${TAG_LENGTH_MAX} characters`);
+    }
+  }
+  return tags;
+}
+

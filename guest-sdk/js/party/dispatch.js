@@ -1,0 +1,236 @@
+// Events to handlers: every export of the contract arrives here as plain numbers, strings and
+// buffers, finds its connection, calls the user's handler in the form that handler has, and is
+// settled when the handler's promise is done. What is awaited meanwhile lets other events in.
+
+import { native } from "../internal/native.js";
+import { eventsBegin } from "../internal/phase.js";
+import { scope } from "../internal/scope.js";
+import { CloseEvent, ErrorEvent, hasListeners, MessageEvent } from "../web/events.js";
+import { incomingRequest } from "../web/request.js";
+import { outgoing, Response } from "../web/response.js";
+import {
+  CLOSED, CLOSING, Connection, handleOf, isClosedHere, setReadyState, setTags, tagsOf,
+} from "./connection.js";
+import { Connections, makeRoom } from "./room.js";
+import { innermost, startSection, whenIdle } from "./sections.js";
+import { isThenable, settleDone, settleFailed, whenDone } from "./settle.js";
+import { definitionOf, hibernates } from "./shape.js";
+
+const WHEN_CONNECTING = "Uncaught exception when connecting";
+const WHEN_REQUESTING = "Uncaught exception when making a request";
+
+/** @type {import("./shape.js").Definition} */
+let definition;
+/** @type {Record<string, unknown>} */
+let env;
+/** The user's class made, or the user's object. @type {any} */
+let instance;
+let isClass = false;
+/** @type {ReturnType<typeof makeRoom>} */
+let room;
+let hibernating = false;
+let connections = new Connections();
+
+/**
+ * The bundle was evaluated.
+ * @param {unknown} exported its default export
+ * @param {Record<string, unknown>} vars
+ */
+export function register(exported, vars) {
+  definition = definitionOf(exported);
+  isClass = definition.isClass;
+  env = vars;
+}
+
+/** @returns {string[]} */
+export function warnings() {
+  return definition.warnings;
+}
+
+/**
+ * @param {number} event @param {number} section @param {string} id @param {string} internalID
+ * @param {string} name
+ */
+export function onStart(event, section, id, internalID, name) {
+  eventsBegin();
+  const leave = startSection(section);
+  scope.current = section;
+  const finish = (/** @type {number} */ event) => {
+    leave();
+    settleDone(event);
+  };
+  const fail = (/** @type {number} */ event, /** @type {unknown} */ error) => {
+    leave();
+    settleFailed(event, error, WHEN_REQUESTING);
+  };
+  try {
+    connections = new Connections();
+    room = makeRoom({ id, internalID, name }, { ...env }, connections);
+    instance = isClass ? new definition.target(room) : definition.target;
+    hibernating = hibernates(definition, instance);
+    whenDone(event, start(), finish, fail);
+  } catch (error) {
+    fail(event, error);
+  }
+}
+
+/** The user's onStart, between the sections that constructor and onStart may have opened. */
+function start() {
+  const constructed = whenIdle(1);
+  if (constructed !== undefined) return constructed.then(startNow);
+  return startNow();
+}
+
+function startNow() {
+  const started = isClass ? instance.onStart?.() : undefined;
+  if (!isThenable(started)) return whenIdle(1);
+  return Promise.resolve(started).then(() => whenIdle(1));
+}
+
+/**
+ * @param {number} event @param {number} handle @param {string} id @param {string} uri
+ * @param {string} method @param {string} url @param {string[]} headers
+ */
+export function onConnect(event, handle, id, uri, method, url, headers) {
+  scope.current = innermost();
+  const connection = new Connection(handle, id, uri, hibernating);
+  connections.add(connection);
+  const fail = (/** @type {number} */ event, /** @type {unknown} */ error) => {
+    connections.hide(connection);
+    setReadyState(connection, CLOSED);
+    settleFailed(event, error, WHEN_CONNECTING);
+  };
+  try {
+    const context = { request: incomingRequest(method, url, headers, undefined) };
+    const tags = isClass ? instance.getConnectionTags?.(connection, context) : undefined;
+    const joined = isThenable(tags)
+      ? Promise.resolve(tags).then((tags) => join(connection, tags, context))
+      : join(connection, tags, context);
+    whenDone(event, joined, settleDone, fail);
+  } catch (error) {
+    fail(event, error);
+  }
+}
+
+/**
+ * @param {Connection} connection @param {unknown} tags @param {object} context
+ * @returns {unknown} what the handler returned
+ */
+function join(connection, tags, context) {
+  const checked = tagsOf(connection.id, tags, hibernating);
+  setTags(connection, checked);
+  native.connections.accept(handleOf(connection), checked);
+  connections.join(connection);
+  return isClass
+    ? instance.onConnect?.(connection, context)
+    : instance.onConnect?.(connection, room, context);
+}
+
+/** @param {number} event @param {number} sender @param {string | ArrayBuffer} data */
+export function onMessage(event, sender, data) {
+  scope.current = innermost();
+  const connection = connections.get(sender);
+  if (connection === undefined) {
+    settleDone(event);
+    return;
+  }
+  let result;
+  let failure;
+  try {
+    if (instance.onMessage) {
+      result = isClass
+        ? instance.onMessage(data, connection)
+        : instance.onMessage(data, connection, room);
+    }
+  } catch (error) {
+    failure = { error };
+  }
+  if (hasListeners(connection)) connection.dispatchEvent(new MessageEvent("message", { data }));
+  if (failure !== undefined) settleFailed(event, failure.error, "Uncaught exception");
+  else if (result === undefined) settleDone(event);
+  else whenDone(event, result, settleDone, failed);
+}
+
+/**
+ * @param {number} event @param {number} handle @param {string} id @param {string} uri
+ * @param {number} code @param {string} reason @param {boolean} wasClean
+ */
+export function onClose(event, handle, id, uri, code, reason, wasClean) {
+  scope.current = innermost();
+  // A guest that replaced a failed one never saw the connection's beginning.
+  const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
+  connections.remove(connection);
+  if (isClosedHere(connection)) setReadyState(connection, CLOSED);
+  else if (wasClean) setReadyState(connection, CLOSING);
+  const over = (/** @type {number} */ event) => {
+    setReadyState(connection, CLOSED);
+    settleDone(event);
+  };
+  const call = () => isClass
+    ? instance.onClose?.(connection, code, reason, wasClean)
+    : instance.onClose?.(connection, room, code, reason, wasClean);
+  deliver(event, call, over);
+  if (hasListeners(connection)) {
+    connection.dispatchEvent(new CloseEvent("close", { code, reason, wasClean }));
+  }
+}
+
+/**
+ * @param {number} event @param {number} handle @param {string} id @param {string} uri
+ * @param {string} message
+ */
+export function onError(event, handle, id, uri, message) {
+  scope.current = innermost();
+  const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
+  const error = new Error(message);
+  const call = () => isClass
+    ? instance.onError?.(connection, error)
+    : instance.onError?.(connection, error, room);
+  deliver(event, call, settleDone);
+  if (hasListeners(connection)) {
+    connection.dispatchEvent(new ErrorEvent("error", { error, message }));
+  }
+}
+
+/**
+ * @param {number} event @param {string} method @param {string} url @param {string[]} headers
+ * @param {ArrayBuffer | undefined} body
+ */
+export function onRequest(event, method, url, headers, body) {
+  scope.current = innermost();
+  const fail = (/** @type {number} */ event, /** @type {unknown} */ error) =>
+    settleFailed(event, error, WHEN_REQUESTING);
+  try {
+    if (typeof instance.onRequest !== "function") throw new Error("No onRequest handler");
+    const request = incomingRequest(method, url, headers, body);
+    const result = isClass ? instance.onRequest(request) : instance.onRequest(request, room);
+    whenDone(event, result, respond, fail);
+  } catch (error) {
+    fail(event, error);
+  }
+}
+
+/** @param {number} event @param {unknown} response */
+function respond(event, response) {
+  if (!(response instanceof Response)) {
+    throw new TypeError(
+      "Incorrect type for Promise: the Promise did not resolve to 'Response'.",
+    );
+  }
+  const { status, headers, body } = outgoing(response);
+  native.events.response(event, status, headers, body?.buffer, body?.offset ?? 0, body?.length ?? 0);
+}
+
+/** @param {number} event @param {() => unknown} call @param {(event: number) => void} finish */
+function deliver(event, call, finish) {
+  try {
+    whenDone(event, call(), finish, failed);
+  } catch (error) {
+    failed(event, error);
+  }
+}
+
+/** @param {number} event @param {unknown} error */
+function failed(event, error) {
+  settleFailed(event, error, "Uncaught exception");
+}

@@ -1,0 +1,127 @@
+// The room as its code sees it (`Party.Room`), and who is connected.
+//
+// Connections are kept by the host's handle, not by the client's id: two sockets may use the same
+// id for a while (a client that reconnects faster than its old socket dies), and the end of the
+// old one must not hide the new one.
+
+import { windowOf } from "../internal/bytes.js";
+import { native } from "../internal/native.js";
+import { hasTag, handleOf, OPEN } from "./connection.js";
+import { blockConcurrencyWhile } from "./sections.js";
+import { Storage } from "./storage.js";
+
+/** @typedef {import("./connection.js").Connection} Connection */
+
+const { broadcastText, broadcastBytes } = native.connections;
+/** @type {number[]} */
+const NOBODY = [];
+
+export class Connections {
+  /** Every connection whose end has not been delivered. @type {Map<number, Connection>} */
+  #all = new Map();
+  /** Those that were accepted, in the order of acceptance. @type {Map<number, Connection>} */
+  #joined = new Map();
+  /** Whether any connection was ever accepted. */
+  used = false;
+
+  /** @param {Connection} connection */
+  add(connection) {
+    this.#all.set(handleOf(connection), connection);
+  }
+
+  /** @param {number} handle */
+  get(handle) {
+    return this.#all.get(handle);
+  }
+
+  /** @param {Connection} connection */
+  join(connection) {
+    this.used = true;
+    this.#joined.set(handleOf(connection), connection);
+  }
+
+  /** It is no longer listed, but its end is still to come. @param {Connection} connection */
+  hide(connection) {
+    this.#joined.delete(handleOf(connection));
+  }
+
+  /** @param {Connection} connection */
+  remove(connection) {
+    this.#all.delete(handleOf(connection));
+    this.#joined.delete(handleOf(connection));
+  }
+
+  /** The newest open connection with this id. @param {string} id */
+  newest(id) {
+    let found;
+    for (const connection of this.#joined.values()) {
+      if (connection.id === id && connection.readyState === OPEN) found = connection;
+    }
+    return found;
+  }
+
+  /** @param {string} [tag] none or empty: all @returns {Generator<Connection, void>} */
+  *open(tag) {
+    for (const connection of [...this.#joined.values()]) {
+      if (connection.readyState !== OPEN) continue;
+      if (!tag || hasTag(connection, tag)) yield connection;
+    }
+  }
+
+  /** @param {string[]} ids @returns {number[]} the handles that bear one of these ids */
+  handles(ids) {
+    const handles = [];
+    for (const [handle, connection] of this.#joined) {
+      if (ids.includes(connection.id)) handles.push(handle);
+    }
+    return handles;
+  }
+}
+
+/**
+ * @param {{ id: string, internalID: string, name: string }} who
+ * @param {object} env
+ * @param {Connections} connections
+ */
+export function makeRoom(who, env, connections) {
+  return {
+    id: who.id,
+    internalID: who.internalID,
+    name: who.name,
+    env,
+    storage: new Storage(),
+    blockConcurrencyWhile,
+    /**
+     * Sends to every open connection whose id is not in `without`.
+     * @param {string | ArrayBuffer | ArrayBufferView} message
+     * @param {string[]} [without]
+     */
+    broadcast(message, without) {
+      const except = without && without.length > 0 ? connections.handles([...without]) : NOBODY;
+      const window = typeof message === "string" ? undefined : windowOf(message);
+      if (window === undefined) broadcastText(`${message}`, except);
+      else broadcastBytes(window.buffer, window.offset, window.length, except);
+    },
+    context: {},
+    /** @param {string} id @returns {Connection | undefined} */
+    getConnection(id) {
+      if (!connections.used) warnEarly("getConnection");
+      return connections.newest(`${id}`);
+    },
+    /** A single-use iterator. @param {string} [tag] @returns {IterableIterator<Connection>} */
+    getConnections(tag) {
+      if (!connections.used) warnEarly("getConnections");
+      return connections.open(tag);
+    },
+    /** @deprecated use getConnections */
+    get connections() {
+      console.warn("room.connections is deprecated, use room.getConnections() instead");
+      return new Map([...connections.open()].map((connection) => [connection.id, connection]));
+    },
+  };
+}
+
+/** @param {string} name */
+function warnEarly(name) {
+  console.warn(`.${name}() was called before the first connection: there are none yet.`);
+}

@@ -1,0 +1,106 @@
+// The end of an event: the host is told when a handler's promise is done, and which handlers can
+// never be.
+//
+// An `Owed` is held by nothing but the reactions of the handler's promise. When no code is left
+// that could resolve that promise, promise, reactions and `Owed` are garbage together; the
+// collector finds that out exactly, because values are counted and not guessed from a stack. A
+// promise whose resolver somebody keeps (a long poll) stays alive with it.
+
+import { failureOf, reportUncaught } from "../internal/errors.js";
+import { native } from "../internal/native.js";
+
+const { done, failed } = native.events;
+const then = Promise.prototype.then;
+const resolved = Promise.resolve.bind(Promise);
+const apply = Reflect.apply;
+
+class Owed {
+  /** @param {number} event */
+  constructor(event) {
+    this.event = event;
+  }
+}
+
+/** Events whose handler has returned a promise. @type {Map<number, WeakRef<Owed>>} */
+const unsettled = new Map();
+
+/**
+ * Whether a handler's result must be waited for.
+ * @param {unknown} value
+ * @returns {value is PromiseLike<unknown>}
+ */
+export function isThenable(value) {
+  return value !== null && (typeof value === "object" || typeof value === "function") &&
+    typeof (/** @type {any} */ (value).then) === "function";
+}
+
+/**
+ * Settles an event when the result of its handler is there.
+ * @param {number} event
+ * @param {unknown} result what the handler returned
+ * @param {(event: number, value: unknown) => void} finish told of the value
+ * @param {(event: number, error: unknown) => void} fail told of the exception
+ */
+export function whenDone(event, result, finish, fail) {
+  if (!isThenable(result)) {
+    attempt(event, result, finish, fail);
+    return;
+  }
+  const owed = new Owed(event);
+  unsettled.set(event, new WeakRef(owed));
+  const value = (/** @type {unknown} */ value) => {
+    unsettled.delete(owed.event);
+    attempt(owed.event, value, finish, fail);
+  };
+  const error = (/** @type {unknown} */ error) => {
+    unsettled.delete(owed.event);
+    attempt(owed.event, error, fail, fail);
+  };
+  apply(then, resolved(result), [value, error]);
+}
+
+/**
+ * @param {number} event @param {unknown} value
+ * @param {(event: number, value: unknown) => void} finish
+ * @param {(event: number, error: unknown) => void} fail
+ */
+function attempt(event, value, finish, fail) {
+  try {
+    finish(event, value);
+  } catch (error) {
+    try {
+      fail(event, error);
+    } catch (again) {
+      reportUncaught(again);
+    }
+  }
+}
+
+/** @param {number} event */
+export function settleDone(event) {
+  done(event);
+}
+
+/**
+ * @param {number} event
+ * @param {unknown} error
+ * @param {string} fallback the message when the error has none
+ */
+export function settleFailed(event, error, fallback) {
+  const { message, detail, status } = failureOf(error, fallback);
+  failed(event, message, detail, status);
+}
+
+/**
+ * Those events whose handler can never be done. Correct only right after a garbage collection.
+ * @param {number[]} events
+ * @returns {number[]}
+ */
+export function stranded(events) {
+  return events.filter((event) => {
+    const owed = unsettled.get(event);
+    const lost = owed !== undefined && owed.deref() === undefined;
+    if (lost) unsettled.delete(event);
+    return lost;
+  });
+}

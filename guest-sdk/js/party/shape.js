@@ -1,0 +1,62 @@
+// What the user's module exports: a class or an object, checked when the code is loaded, and made
+// one interface that dispatch.js can call without asking again.
+
+import { inspect } from "../internal/inspect.js";
+
+const INSTANCE = ["onConnect", "onRequest", "onMessage", "onClose", "onError", "onAlarm"];
+const STATIC = ["unstable_onFetch", "onFetch", "onBeforeConnect", "onBeforeRequest"];
+
+/**
+ * @typedef {object} Definition
+ * @property {boolean} isClass
+ * @property {any} target the class or the object
+ * @property {string[]} warnings
+ */
+
+/**
+ * Checks a default export as the reference does.
+ * @param {unknown} exported
+ * @returns {Definition}
+ */
+export function definitionOf(exported) {
+  if (exported === null || !["object", "function"].includes(typeof exported)) {
+    throw new TypeError(
+      `The default export must be a class or an object with handlers, not ${inspect(exported)}.`,
+    );
+  }
+  const target = /** @type {any} */ (exported);
+  for (const name of INSTANCE) {
+    if (name in target && typeof target[name] !== "function") {
+      throw new Error(`.${name} should be a function`);
+    }
+  }
+  const isClass = typeof target === "function" && "prototype" in target &&
+    target.prototype instanceof Object;
+  return { isClass, target, warnings: isClass ? misplaced(target.prototype) : [] };
+}
+
+/** Static handlers that stand on the instances. @param {any} prototype @returns {string[]} */
+function misplaced(prototype) {
+  /** @type {string[]} */
+  const warnings = [];
+  for (const name of STATIC) {
+    if (!(name in prototype)) continue;
+    warnings.push(
+      `.${name} is present on the class instance, but it should be defined as a static method`,
+    );
+    if (typeof prototype[name] !== "function") throw new Error(`.${name} should be a function`);
+  }
+  return warnings;
+}
+
+/**
+ * Whether the room's memory may be dropped while its sockets stay. The object form says so by
+ * which handlers it has.
+ * @param {Definition} definition
+ * @param {any} instance
+ * @returns {boolean}
+ */
+export function hibernates({ isClass }, instance) {
+  if (isClass) return instance.options?.hibernate === true;
+  return "onMessage" in instance || !("onConnect" in instance);
+}

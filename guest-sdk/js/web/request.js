@@ -1,0 +1,107 @@
+// Request by the Fetch standard, as far as a room needs one: what arrives, and what a handler makes
+// from it.
+
+import { asInterface, byteString } from "../internal/webidl.js";
+import { neverAborted } from "./abort.js";
+import { Body, cloneSource, extract, takeSource } from "./body.js";
+import { Headers, headersFrom } from "./headers.js";
+import { URL } from "./url.js";
+
+const NORMALIZED = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"];
+const FORBIDDEN = ["CONNECT", "TRACE", "TRACK"];
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/**
+ * @typedef {object} RequestInit
+ * @property {string} [method]
+ * @property {import("./headers.js").HeadersInit} [headers]
+ * @property {import("./body.js").BodyInit} [body]
+ * @property {string} [redirect]
+ * @property {import("./abort.js").AbortSignal | null} [signal]
+ * @property {object} [cf]
+ */
+
+export class Request extends Body {
+  #url;
+  #method;
+  #headers;
+  #redirect;
+  #signal;
+  #cf;
+
+  /** @param {string | URL | Request} input @param {RequestInit} [init] */
+  constructor(input, init = {}) {
+    const from = input instanceof Request ? input : undefined;
+    const method = checkedMethod(init.method ?? from?.method ?? "GET");
+    const given = init.body ?? null;
+    if (given !== null && (method === "GET" || method === "HEAD")) {
+      throw new TypeError(`Request with a ${method} method cannot have a body.`);
+    }
+    const url = from === undefined ? new URL(/** @type {string} */ (input)).href : from.url;
+    const { source, type } = given === null && from !== undefined
+      ? { source: takeSource(from), type: undefined }
+      : extract(given);
+    super(source);
+    this.#url = url;
+    this.#method = method;
+    this.#headers = new Headers(init.headers ?? from?.headers);
+    if (type !== undefined && !this.#headers.has("content-type")) {
+      this.#headers.set("content-type", type);
+    }
+    this.#redirect = init.redirect ?? from?.redirect ?? "follow";
+    this.#signal = init.signal ?? from?.signal ?? neverAborted();
+    this.#cf = init.cf ?? from?.cf;
+  }
+
+  get url() { return this.#url; }
+  get method() { return this.#method; }
+  get headers() { return this.#headers; }
+  get redirect() { return this.#redirect; }
+  get signal() { return this.#signal; }
+  get cf() { return this.#cf; }
+
+  clone() {
+    const copy = new Request(this.#url, {
+      method: this.#method,
+      headers: this.#headers,
+      redirect: this.#redirect,
+      signal: this.#signal,
+      cf: this.#cf,
+    });
+    return withSource(copy, cloneSource(this));
+  }
+}
+
+asInterface(Request, "url", "method", "headers", "redirect", "signal", "clone");
+
+/**
+ * The same request with another body; GET requests may have none by construction.
+ * @param {Request} request
+ * @param {import("./body.js").Source} source
+ */
+function withSource(request, source) {
+  if (source === null) return request;
+  const { method, headers, redirect, signal, cf } = request;
+  return new Request(request.url, { method, headers, redirect, signal, cf, body: source });
+}
+
+/** @param {unknown} method */
+function checkedMethod(method) {
+  const text = byteString(method);
+  const upper = text.toUpperCase();
+  if (!TOKEN.test(text) || FORBIDDEN.includes(upper)) {
+    throw new TypeError(`Invalid HTTP method string: ${text}`);
+  }
+  return NORMALIZED.includes(upper) ? upper : text;
+}
+
+/**
+ * A request that the host delivered.
+ * @param {string} method @param {string} url @param {string[]} headers flat
+ * @param {ArrayBuffer | undefined} body
+ */
+export function incomingRequest(method, url, headers, body) {
+  const request = new Request(url, { method, headers: headersFrom(headers), cf: {} });
+  if (body === undefined || method === "GET" || method === "HEAD") return request;
+  return withSource(request, body);
+}

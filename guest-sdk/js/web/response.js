@@ -1,0 +1,104 @@
+// Response by the Fetch standard, with whole bodies.
+
+import { native } from "../internal/native.js";
+import { asInterface } from "../internal/webidl.js";
+import { Body, cloneSource, extract, takeSource } from "./body.js";
+import { flatHeaders, Headers } from "./headers.js";
+import { URL } from "./url.js";
+
+const BODILESS = [101, 204, 205, 304];
+const REDIRECTS = [301, 302, 303, 307, 308];
+
+/** @typedef {{ status?: number, statusText?: string, headers?: import("./headers.js").HeadersInit }} ResponseInit */
+
+/** @type {() => Response} */
+let networkError;
+
+export class Response extends Body {
+  static {
+    networkError = () => {
+      const response = new Response(null);
+      response.#type = "error";
+      response.#status = 0;
+      return response;
+    };
+  }
+
+  #status;
+  #statusText;
+  #headers;
+  #type = "default";
+
+  /** @param {import("./body.js").BodyInit} [body] @param {ResponseInit | Response} [init] */
+  constructor(body, init) {
+    const { status, statusText, headers } = init ?? {};
+    const code = status === undefined ? 200 : Math.trunc(Number(status));
+    if (!(code >= 200 && code <= 599)) {
+      throw new RangeError(
+        "Responses may only be constructed with status codes in the range 200 to 599, inclusive.",
+      );
+    }
+    const { source, type } = extract(body);
+    if (source !== null && BODILESS.includes(code)) {
+      throw new TypeError(
+        "Response with null body status (101, 204, 205, or 304) cannot have a body.",
+      );
+    }
+    super(source);
+    this.#status = code;
+    this.#statusText = statusText === undefined ? "" : `${statusText}`;
+    this.#headers = new Headers(headers);
+    if (type !== undefined && !this.#headers.has("content-type")) {
+      this.#headers.set("content-type", type);
+    }
+  }
+
+  /** @param {unknown} value @param {ResponseInit} [init] */
+  static json(value, init) {
+    const text = JSON.stringify(value);
+    if (text === undefined) throw new TypeError("The value cannot be written as JSON.");
+    const headers = new Headers(init?.headers);
+    if (!headers.has("content-type")) headers.set("content-type", "application/json");
+    return new Response(text, { status: init?.status, statusText: init?.statusText, headers });
+  }
+
+  /** @param {string | URL} url @param {number} [status] */
+  static redirect(url, status = 302) {
+    const location = new URL(url).href;
+    if (!REDIRECTS.includes(Number(status))) {
+      throw new RangeError(`${status} is not a redirect status code.`);
+    }
+    return new Response(null, { status, headers: { location } });
+  }
+
+  static error() {
+    return networkError();
+  }
+
+  get status() { return this.#status; }
+  get statusText() { return this.#statusText; }
+  get headers() { return this.#headers; }
+  get ok() { return this.#status >= 200 && this.#status <= 299; }
+  get type() { return this.#type; }
+  get url() { return ""; }
+  get redirected() { return false; }
+
+  clone() {
+    const { status, statusText } = this;
+    return new Response(cloneSource(this), { status, statusText, headers: this.#headers });
+  }
+}
+
+asInterface(Response, "status", "statusText", "headers", "ok", "type", "url", "redirected", "clone");
+
+/**
+ * A response as the host takes it. Its body is used up.
+ * @param {Response} response
+ */
+export function outgoing(response) {
+  if (response.type === "error") throw new TypeError("Response.error() cannot be sent to a client.");
+  const source = takeSource(response);
+  const buffer = typeof source === "string" ? native.encoding.encode(source) : source;
+  const body = buffer === null ? undefined : { buffer, offset: 0, length: buffer.byteLength };
+  return { status: response.status, headers: flatHeaders(response.headers), body };
+}

@@ -1,0 +1,51 @@
+//! The contract's `events`: how handlers end.
+//!
+//! A refused settle is not an error of the room's code: the host has ended the event itself (a
+//! time limit, a client that is gone), so refusals are dropped here.
+
+use rquickjs::{Array, ArrayBuffer, Result};
+
+use super::Interfaces;
+use crate::bindings::partykit::room::types::{FailureParam as Failure, Response};
+use crate::bridge::{Text, Window};
+use crate::host::events::{Outcome, settle};
+
+pub(super) fn install(native: &Interfaces<'_>) -> Result<()> {
+    native.add("done", |event: f64| drop(settle(event as u64, Outcome::Done)))?;
+    native.add("failed", failed)?;
+    native.add("response", response)?;
+    Ok(())
+}
+
+/// `status` 0 is none.
+fn failed<'js>(event: f64, message: Text<'js>, detail: Text<'js>, status: u16) {
+    let status = (status != 0).then_some(status);
+    let failure = Failure { message: &message, detail: &detail, status };
+    drop(settle(event as u64, Outcome::Failed(failure)));
+}
+
+/// `headers` is flat: name, value, name, value.
+fn response<'js>(
+    event: f64,
+    status: u16,
+    headers: Array<'js>,
+    buffer: Option<ArrayBuffer<'js>>,
+    offset: usize,
+    length: usize,
+) -> Result<()> {
+    let texts: Vec<Text<'js>> =
+        (0..headers.len()).map(|at| headers.get(at)).collect::<Result<_>>()?;
+    let (pairs, _) = texts.as_chunks::<2>();
+    let fields: Vec<(&str, &str)> = pairs.iter().map(|[name, value]| (&**name, &**value)).collect();
+    let answer = |body: &[u8]| {
+        let response = Response { status, headers: &fields, body };
+        drop(settle(event as u64, Outcome::Response(response)));
+    };
+    match buffer {
+        Some(buffer) => Window { buffer, offset, length }.read(answer),
+        None => {
+            answer(&[]);
+            Ok(())
+        }
+    }
+}

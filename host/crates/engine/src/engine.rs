@@ -1,0 +1,197 @@
+//! wasmtime, set up once for a process: how guests are compiled, how they are interrupted, where
+//! compiled code is kept.
+//!
+//! Owns wasmtime's `Config` (every choice in one function, with its reason), the ticker thread and
+//! the compilation cache. Knows no contract and no room. The host makes one [`Engine`] at start.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wasmtime::{Cache, CacheConfig, Config};
+
+use crate::error::{Cause, EngineError};
+use crate::ticker::Ticker;
+
+/// Address space of one wasm memory: all that 32 bits can address, so that compiled code needs no
+/// bounds checks. It is reserved, not used.
+const MEMORY_RESERVATION: u64 = 4 << 30;
+
+/// Stack of the calling thread that wasm may use. The JavaScript engine stops recursion by its own
+/// limit well before; threads have 2 MiB, and imports run on what is left.
+const WASM_STACK_BYTES: usize = 1 << 20;
+
+/// How to set up an [`Engine`].
+#[derive(Clone)]
+pub struct EngineConfig {
+    /// Where compiled code is kept, so that a component is compiled once on a machine. Made when
+    /// it does not exist. What lies there is run as it is: only the host's user may write to it.
+    /// Without one, each start of the host compiles anew.
+    pub cache_dir: Option<PathBuf>,
+    /// Called every 5 ms on the thread of a turn that goes on for so long: the host lets its other
+    /// tasks run elsewhere. Time spent here is charged to the turn if it is CPU time.
+    pub on_long_turn: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            cache_dir: None,
+            on_long_turn: Arc::new(|| ()),
+        }
+    }
+}
+
+/// The wasm engine of a process. Cloning is cheap and gives the same engine.
+///
+/// Guests run on the thread that calls them, on its own stack: give such threads 2 MiB, which is
+/// what Rust and tokio do unless told otherwise. One thread ticks while guests run; it ends with
+/// the last clone, component, factory and guest.
+#[derive(Clone)]
+pub struct Engine(Arc<Parts>);
+
+struct Parts {
+    wasm: wasmtime::Engine,
+    ticker: Ticker,
+    on_long_turn: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Engine {
+    /// Sets wasmtime up and starts the ticker's thread.
+    ///
+    /// # Errors
+    /// The machine is not supported, the cache directory cannot be used, or there is no thread.
+    pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
+        let cache = config.cache_dir.as_deref().map(open_cache).transpose()?;
+        let wasm = wasmtime::Engine::new(&wasm_config(cache))
+            .map_err(|error| EngineError::Engine(error.into()))?;
+        let ticker = Ticker::start({
+            let wasm = wasm.clone();
+            move || wasm.increment_epoch()
+        })
+        .map_err(EngineError::Ticker)?;
+        Ok(Self(Arc::new(Parts {
+            wasm,
+            ticker,
+            on_long_turn: config.on_long_turn,
+        })))
+    }
+
+    pub(crate) fn wasm(&self) -> &wasmtime::Engine {
+        &self.0.wasm
+    }
+
+    pub(crate) fn ticker(&self) -> &Ticker {
+        &self.0.ticker
+    }
+
+    pub(crate) fn on_long_turn(&self) -> &Arc<dyn Fn() + Send + Sync> {
+        &self.0.on_long_turn
+    }
+}
+
+fn wasm_config(cache: Option<Cache>) -> Config {
+    let mut config = Config::new();
+    config
+        .cache(cache)
+        // Bounds checks are done by the MMU: an access beyond the memory hits unmapped pages.
+        .signals_based_traps(true)
+        .memory_reservation(MEMORY_RESERVATION)
+        // The memory's address must not change: images will be mapped at it.
+        .memory_may_move(false)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        // A guest is never suspended in the middle of a call: no fibers, no tasks, no host heaps.
+        .concurrency_support(false)
+        .gc_support(false)
+        // How the CPU limit interrupts a guest. Fuel would be exact and cost twice as much.
+        .epoch_interruption(true)
+        // A turn that is replayed must see the same bits, also on another kind of CPU.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true);
+    config
+}
+
+fn open_cache(dir: &Path) -> Result<Cache, EngineError> {
+    let failed = |source: Cause| EngineError::Cache {
+        dir: dir.to_owned(),
+        source,
+    };
+    std::fs::create_dir_all(dir).map_err(|error| failed(error.into()))?;
+    // wasmtime insists on an absolute path without links.
+    let absolute = dir.canonicalize().map_err(|error| failed(error.into()))?;
+    let mut config = CacheConfig::new();
+    config.with_directory(absolute);
+    Cache::new(config).map_err(|error| failed(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use wasmtime::component::Component;
+
+    use super::*;
+
+    /// The smallest component there is.
+    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    /// Compiles with a cache in `dir` and says whether the code came out of it.
+    fn compiled_from_cache(dir: &Path) -> bool {
+        let cache = open_cache(dir).unwrap();
+        let engine = wasmtime::Engine::new(&wasm_config(Some(cache.clone()))).unwrap();
+        Component::from_binary(&engine, EMPTY).unwrap();
+        assert_eq!(cache.cache_hits() + cache.cache_misses(), 1);
+        cache.cache_hits() == 1
+    }
+
+    fn files(dir: &Path) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                files.extend(self::files(&path));
+            } else {
+                files.push(path);
+            }
+        }
+        files
+    }
+
+    #[test]
+    fn code_is_compiled_once_and_then_taken_from_a_directory_that_is_made() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = temporary.path().join("not/there/yet");
+        assert!(!compiled_from_cache(&dir));
+        assert!(compiled_from_cache(&dir));
+    }
+
+    #[test]
+    fn a_damaged_cache_is_compiled_over() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!compiled_from_cache(dir.path()));
+        let written = files(dir.path());
+        assert!(!written.is_empty());
+        for file in written {
+            fs::write(file, b"damaged").unwrap();
+        }
+        assert!(!compiled_from_cache(dir.path()));
+        assert!(compiled_from_cache(dir.path()));
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_opened_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, b"").unwrap();
+        let error = Engine::new(EngineConfig {
+            cache_dir: Some(file.clone()),
+            ..EngineConfig::default()
+        })
+        .err()
+        .unwrap();
+        assert!(
+            error.to_string().contains(&*file.to_string_lossy()),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,76 @@
+//! What every backend must do, as one suite: each case opens an empty store and is told nothing
+//! about what it is. Cases panic when the backend is wrong.
+//!
+//! Used by the tests of each backend: `conformance::CASES` and, for those that keep their data,
+//! `conformance::REOPEN_CASES`.
+
+mod commits;
+mod model;
+mod ranges;
+mod reopening;
+mod sample;
+mod values;
+
+use std::sync::Arc;
+
+use partykit_core::Store;
+
+pub use sample::{Random, batch, delete, entries, get, put, room};
+
+/// Opens the store under test: the same one each time it is called, once the last was closed.
+pub type Opener<'a> = &'a dyn Fn() -> Arc<dyn Store>;
+
+/// A sentence, and the check of it.
+pub type Case = (&'static str, fn(Opener<'_>));
+
+/// For all backends.
+pub const CASES: &[Case] = &[
+    (
+        "what_was_put_is_read_and_what_was_deleted_is_not",
+        values::put_get_delete,
+    ),
+    ("a_later_write_of_a_batch_wins", values::later_write_wins),
+    ("values_of_all_sizes_come_back_as_they_were", values::sizes),
+    (
+        "a_large_value_can_be_replaced_by_any_other",
+        values::replacing_large,
+    ),
+    ("keys_may_be_any_text", values::odd_keys),
+    ("rooms_do_not_see_each_other", values::rooms_are_apart),
+    ("ranges_agree_with_a_sorted_map", ranges::agree_with_a_map),
+    (
+        "a_range_goes_on_while_others_write",
+        ranges::iterator_outlives_its_reader,
+    ),
+    (
+        "the_sequence_grows_with_every_commit",
+        commits::sequence_grows,
+    ),
+    (
+        "batches_of_one_commit_are_applied_in_order",
+        commits::order_within_a_group,
+    ),
+    (
+        "a_refused_batch_takes_later_ones_of_its_room_with_it",
+        commits::too_large,
+    ),
+    ("a_closed_store_commits_nothing", commits::closed),
+    ("a_reader_never_sees_half_a_value", values::never_half),
+    ("random_commits_agree_with_a_model", model::random_commits),
+];
+
+/// For backends that keep their data.
+pub const REOPEN_CASES: &[Case] = &[
+    (
+        "everything_is_there_after_reopening",
+        reopening::keeps_everything,
+    ),
+    (
+        "the_sequence_goes_on_after_reopening",
+        reopening::sequence_goes_on,
+    ),
+    (
+        "random_commits_agree_with_a_model_over_reopenings",
+        model::random_commits_with_reopenings,
+    ),
+];

@@ -1,0 +1,300 @@
+//! The directory of a durable store: one owner at a time, one known format, and files that are
+//! there after a loss of power.
+//!
+//! Layout: `lock` is locked by the owner and names its process; `format` says which version and
+//! which backend, and is written last, when everything else of a new store is durable; the
+//! backend's own files stand in a folder named like it. Knows no engine.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use crate::StorageError;
+
+/// The newest format that this program reads and writes. A change of how rooms, keys or values
+/// become bytes makes a new one.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+const LOCK: &str = "lock";
+const FORMAT: &str = "format";
+/// The marker while it is being written.
+const FORMAT_NEW: &str = "format.new";
+const MAGIC: &str = "partykit-store";
+
+/// A directory that this process owns, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+    backend: &'static str,
+    /// Whether the marker was there: then a commit may have been acknowledged.
+    marked: bool,
+    /// Holds the lock.
+    _lock: File,
+}
+
+impl Directory {
+    /// Makes the directory where there is none, and takes it for this process.
+    pub(crate) fn claim(path: &Path, backend: &'static str) -> Result<Self, StorageError> {
+        let io = |attempt| move |source| StorageError::io(path, attempt, source);
+        create_durably(path).map_err(io("create the directory"))?;
+        // Before anything is put there, and again when nobody else can be making the store.
+        inspect(path, backend)?;
+        let lock = lock(path)?;
+        let marked = inspect(path, backend)?;
+        fs::create_dir_all(path.join(backend)).map_err(io("create the backend's folder"))?;
+        Ok(Self {
+            path: path.to_owned(),
+            backend,
+            marked,
+            _lock: lock,
+        })
+    }
+
+    /// Where the backend keeps its files.
+    pub(crate) fn backend_dir(&self) -> PathBuf {
+        self.path.join(self.backend)
+    }
+
+    /// The whole store, as people know it.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the store was completely made before.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.marked
+    }
+
+    /// Says that the store is complete. To be called when the backend's files are durable and
+    /// before the first commit.
+    pub(crate) fn mark(&self) -> Result<(), StorageError> {
+        let io = |attempt| move |source| StorageError::io(&self.path, attempt, source);
+        if !self.marked {
+            let new = self.path.join(FORMAT_NEW);
+            let mut file = File::create(&new).map_err(io("write the format"))?;
+            let text = format!("{MAGIC} {FORMAT_VERSION} {}\n", self.backend);
+            file.write_all(text.as_bytes())
+                .map_err(io("write the format"))?;
+            file.sync_all().map_err(io("sync the format"))?;
+            fs::rename(&new, self.path.join(FORMAT)).map_err(io("name the format"))?;
+        }
+        sync_directory(&self.path).map_err(io("sync the directory"))
+    }
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Makes a directory and those above it, each durable in the one that holds it.
+fn create_durably(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    create_durably(parent)?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists || !path.is_dir() => Err(error),
+        _ => sync_directory(parent),
+    }
+}
+
+/// Whether there is a complete store; an error when the directory is not ours to open.
+fn inspect(path: &Path, backend: &'static str) -> Result<bool, StorageError> {
+    match read_marker(path)? {
+        Some((version, found)) => check_marker(path, version, &found, backend).map(|()| true),
+        None => refuse_foreign(path, backend).map(|()| false),
+    }
+}
+
+/// Version and backend, where there is a marker.
+fn read_marker(path: &Path) -> Result<Option<(u32, String)>, StorageError> {
+    let text = match fs::read_to_string(path.join(FORMAT)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StorageError::io(path, "read the format", error)),
+    };
+    let mut words = text.split_ascii_whitespace();
+    match (words.next(), words.next().map(str::parse), words.next()) {
+        (Some(MAGIC), Some(Ok(version)), Some(backend)) => Ok(Some((version, backend.to_owned()))),
+        _ => Err(StorageError::Corrupt {
+            dir: path.to_owned(),
+            what: format!("its file `{FORMAT}` cannot be understood"),
+        }),
+    }
+}
+
+fn check_marker(
+    path: &Path,
+    version: u32,
+    found: &str,
+    wanted: &'static str,
+) -> Result<(), StorageError> {
+    let dir = path.to_owned();
+    // The version first: a newer program may have backends that this one has never heard of.
+    if version > FORMAT_VERSION {
+        let supported = FORMAT_VERSION;
+        return Err(StorageError::NewerFormat {
+            dir,
+            found: version,
+            supported,
+        });
+    }
+    if found != wanted {
+        return Err(StorageError::OtherBackend {
+            dir,
+            found: found.to_owned(),
+            wanted,
+        });
+    }
+    Ok(())
+}
+
+/// Without a marker the directory must be empty, or hold what an interrupted creation leaves.
+fn refuse_foreign(path: &Path, backend: &str) -> Result<(), StorageError> {
+    let io = |source| StorageError::io(path, "list the directory", source);
+    for entry in fs::read_dir(path).map_err(io)? {
+        let name = entry.map_err(io)?.file_name();
+        if ![LOCK, FORMAT_NEW, backend].iter().any(|ours| name == *ours) {
+            return Err(StorageError::NotAStore {
+                dir: path.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn lock(path: &Path) -> Result<File, StorageError> {
+    let io = |source| StorageError::io(path, "lock the directory", source);
+    let name = path.join(LOCK);
+    let mut options = File::options();
+    let mut file = options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&name)
+        .map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            // The owner may be about to write its number: then the text is left out.
+            let owner = fs::read_to_string(&name)
+                .ok()
+                .and_then(|text| text.trim().parse().ok());
+            let owner = owner.map_or_else(String::new, |id: u32| format!(" (process {id})"));
+            return Err(StorageError::Locked {
+                dir: path.to_owned(),
+                owner,
+            });
+        }
+        Err(TryLockError::Error(error)) => return Err(io(error)),
+    }
+    file.set_len(0).map_err(io)?;
+    writeln!(file, "{}", std::process::id()).map_err(io)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_directory_is_made_with_those_above_it_and_marked_once() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("a/b/store");
+        let directory = Directory::claim(&path, "sled").unwrap();
+        assert!(!directory.is_marked());
+        directory.mark().unwrap();
+        drop(directory);
+        assert!(Directory::claim(&path, "sled").unwrap().is_marked());
+        assert_eq!(
+            fs::read_to_string(path.join(FORMAT)).unwrap(),
+            "partykit-store 1 sled\n"
+        );
+    }
+
+    #[test]
+    fn a_second_owner_is_refused_with_the_first_ones_process() {
+        let temp = tempfile::tempdir().unwrap();
+        let _first = Directory::claim(temp.path(), "sled").unwrap();
+        let error = Directory::claim(temp.path(), "sled")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(&format!("(process {})", std::process::id())),
+            "{error}"
+        );
+        assert!(
+            error.contains("stop that one or choose another directory"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_newer_format_and_another_backend_are_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let newer = format!("partykit-store {} sled\n", FORMAT_VERSION + 1);
+        fs::write(temp.path().join(FORMAT), newer).unwrap();
+        let error = Directory::claim(temp.path(), "sled").unwrap_err();
+        assert!(
+            matches!(
+                error,
+                StorageError::NewerFormat {
+                    found: 2,
+                    supported: 1,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        fs::write(temp.path().join(FORMAT), "partykit-store 1 sqlite\n").unwrap();
+        let error = Directory::claim(temp.path(), "sled").unwrap_err();
+        assert!(
+            matches!(error, StorageError::OtherBackend { .. }),
+            "{error}"
+        );
+        fs::write(temp.path().join(FORMAT), "").unwrap();
+        let error = Directory::claim(temp.path(), "sled").unwrap_err();
+        assert!(matches!(error, StorageError::Corrupt { .. }), "{error}");
+        assert!(
+            !temp.path().join("sled").exists(),
+            "a refused directory is left as it was"
+        );
+    }
+
+    #[test]
+    fn a_directory_with_other_files_is_left_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        fs::write(temp.path().join("thesis.txt"), "do not touch").unwrap();
+        let error = Directory::claim(temp.path(), "sled").unwrap_err();
+        assert!(matches!(error, StorageError::NotAStore { .. }), "{error}");
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_interrupted_creation_is_taken_up_again() {
+        let temp = tempfile::tempdir().unwrap();
+        drop(Directory::claim(temp.path(), "sled").unwrap());
+        fs::write(temp.path().join(FORMAT_NEW), "partyk").unwrap();
+        let directory = Directory::claim(temp.path(), "sled").unwrap();
+        assert!(!directory.is_marked());
+        directory.mark().unwrap();
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_the_directory_is_an_error_that_says_where() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("store");
+        fs::write(&path, "").unwrap();
+        let error = Directory::claim(&path, "sled").unwrap_err().to_string();
+        assert!(
+            error.contains("create the directory") && error.contains("store"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! Rooms and keys as bytes, in an order that every ordered engine keeps.
+//!
+//! Owns two properties, both tested below. The keys of one room stand together and in the byte
+//! order of their UTF-8. No room's prefix begins another's, so a scan of one room can never see a
+//! second one. They hold because UTF-8 has no byte 0xFF: it ends each part of a room's name, and
+//! the user's key follows as it is, with nothing after it.
+
+use partykit_core::RoomKey;
+
+/// Ends a part of a room's name; occurs nowhere in UTF-8.
+const END: u8 = 0xFF;
+
+/// Longest user key that a backend takes; what a room may write is limited to the same
+/// (`key_bytes_max`) when it makes the call.
+pub(crate) const KEY_BYTES_MAX: usize = 2048;
+
+/// Longest prefix: project and party names have at most 63 bytes, room names 1,024.
+pub(crate) const ROOM_PREFIX_BYTES_MAX: usize = 63 + 1 + 63 + 1 + 1024 + 1;
+
+/// What every key of a room begins with, after the byte that names the kind of record.
+pub(crate) fn room_prefix(kind: u8, room: &RoomKey) -> Vec<u8> {
+    let parts = [
+        room.project.as_str(),
+        room.party.as_str(),
+        room.room.as_str(),
+    ];
+    let mut prefix = Vec::with_capacity(1 + parts.iter().map(|part| part.len() + 1).sum::<usize>());
+    prefix.push(kind);
+    for part in parts {
+        prefix.extend_from_slice(part.as_bytes());
+        prefix.push(END);
+    }
+    prefix
+}
+
+/// A room's prefix and a key of that room.
+pub(crate) fn join(prefix: &[u8], key: &[u8]) -> Vec<u8> {
+    [prefix, key].concat()
+}
+
+/// The first byte string that is above everything which begins with `prefix`; none when there is
+/// no such string.
+pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut after = prefix.get(..=last)?.to_vec();
+    if let Some(byte) = after.last_mut() {
+        *byte += 1;
+    }
+    Some(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use partykit_core::{PartyName, ProjectName, RoomId};
+
+    /// xorshift64*: the same sequence for the same seed, everywhere.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, max: usize) -> usize {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % max
+        }
+
+        fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+            from[self.below(from.len())]
+        }
+
+        /// Short texts of few characters from all lengths of UTF-8, so that prefixes and
+        /// neighbours are frequent.
+        fn text(&mut self, least: usize) -> String {
+            let len = least + self.below(4);
+            let letters = [
+                "\0",
+                "\u{1}",
+                "a",
+                "b",
+                "\u{7f}",
+                "\u{80}",
+                "\u{7ff}",
+                "\u{ffff}",
+                "\u{10ffff}",
+            ];
+            (0..len).map(|_| self.pick(&letters)).collect()
+        }
+
+        fn room(&mut self) -> RoomKey {
+            RoomKey {
+                project: ProjectName::parse(self.pick(&["a", "aa", "a-b", "b"])).unwrap(),
+                party: PartyName::parse(self.pick(&["a", "aa", "main", "main-a"])).unwrap(),
+                room: RoomId::parse(&self.text(1)).unwrap(),
+            }
+        }
+    }
+
+    #[test]
+    fn keys_of_one_room_are_ordered_like_their_utf8() {
+        let mut random = Random(0x5eed_0001);
+        for round in 0..20_000 {
+            let prefix = room_prefix(b'v', &random.room());
+            let (one, two) = (random.text(0), random.text(0));
+            assert_eq!(
+                join(&prefix, one.as_bytes()).cmp(&join(&prefix, two.as_bytes())),
+                one.as_bytes().cmp(two.as_bytes()),
+                "round {round}: {one:?} {two:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_rooms_prefix_begins_a_key_of_another_room() {
+        let mut random = Random(0x5eed_0002);
+        let mut different = 0;
+        for round in 0..50_000 {
+            let (one, two) = (random.room(), random.room());
+            if one == two {
+                continue;
+            }
+            different += 1;
+            let key = join(&room_prefix(b'v', &two), random.text(0).as_bytes());
+            assert!(
+                !key.starts_with(&room_prefix(b'v', &one)),
+                "round {round}: {one:?} {two:?}"
+            );
+        }
+        assert!(different > 40_000);
+    }
+
+    #[test]
+    fn everything_with_a_prefix_is_below_what_comes_after_it_and_nothing_else_is() {
+        let mut random = Random(0x5eed_0003);
+        for round in 0..20_000 {
+            let mut bytes = |least: usize| -> Vec<u8> {
+                let len = least + random.below(4);
+                (0..len)
+                    .map(|_| [0, 1, 0x61, 0xfe, 0xff][random.below(5)])
+                    .collect()
+            };
+            let (prefix, other) = (bytes(1), bytes(0));
+            let inside = other >= prefix && after_prefix(&prefix).is_none_or(|after| other < after);
+            assert_eq!(
+                inside,
+                other.starts_with(&prefix),
+                "round {round}: {prefix:?} {other:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_longest_names_fit_the_documented_length() {
+        let room = RoomKey {
+            project: ProjectName::parse(&"p".repeat(63)).unwrap(),
+            party: PartyName::parse(&"q".repeat(63)).unwrap(),
+            room: RoomId::parse(&"r".repeat(1024)).unwrap(),
+        };
+        assert_eq!(room_prefix(b'v', &room).len(), 1 + ROOM_PREFIX_BYTES_MAX);
+    }
+}

@@ -1,0 +1,31 @@
+//! The backends and the committer from outside: the suite that all backends pass, opening and
+//! refusing directories, what reaches the disk, what survives a kill.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the lints know test functions, not what they call"
+)]
+
+mod backends;
+mod committing;
+mod crash;
+mod opening;
+#[cfg(target_os = "linux")]
+mod recorder;
+#[cfg(target_os = "linux")]
+mod syncs;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use partykit_core::Store;
+use partykit_storage::{SledOptions, StorageConfig, open};
+
+fn sled(dir: &Path) -> Arc<dyn Store> {
+    open(&StorageConfig::Sled(SledOptions::new(dir))).unwrap()
+}
+
+fn memory() -> Arc<dyn Store> {
+    open(&StorageConfig::Memory).unwrap()
+}

@@ -1,0 +1,149 @@
+//! Directories that are opened, refused, damaged or full.
+
+use std::fs;
+use std::path::Path;
+
+use partykit_core::{CommitError, Range};
+use partykit_storage::conformance::{batch, get, put, room};
+use partykit_storage::{SledOptions, StorageConfig, StorageError, open};
+
+use crate::sled;
+
+fn refused(dir: &Path) -> StorageError {
+    open(&StorageConfig::Sled(SledOptions::new(dir)))
+        .err()
+        .unwrap()
+}
+
+#[test]
+fn a_store_in_use_is_refused_and_can_be_opened_once_it_is_closed() {
+    let temp = tempfile::tempdir().unwrap();
+    let first = sled(temp.path());
+    let reader = first.reader(&room("r"));
+    let error = refused(temp.path());
+    assert!(matches!(error, StorageError::Locked { .. }), "{error}");
+    assert!(error.to_string().contains("stop that one"), "{error}");
+    first.close().unwrap();
+    let second = sled(temp.path());
+    assert!(
+        reader.get("k").is_err(),
+        "a reader of a closed store says so"
+    );
+    assert!(second.commit(vec![batch(&room("r"), vec![put("k", "1")])])[0].is_ok());
+}
+
+#[test]
+fn a_newer_format_is_refused_and_left_as_it_was() {
+    let temp = tempfile::tempdir().unwrap();
+    sled(temp.path()).close().unwrap();
+    let marker = temp.path().join("format");
+    fs::write(&marker, "partykit-store 7 sled\n").unwrap();
+    let log = fs::read(temp.path().join("sled/db")).unwrap();
+    let error = refused(temp.path()).to_string();
+    assert!(
+        error.contains("format 7") && error.contains("up to 1"),
+        "{error}"
+    );
+    assert_eq!(fs::read(temp.path().join("sled/db")).unwrap(), log);
+}
+
+#[test]
+fn a_store_whose_log_is_gone_is_damaged_and_not_empty() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = sled(temp.path());
+    store.commit(vec![batch(&room("r"), vec![put("k", "1")])]);
+    store.close().unwrap();
+    drop(store);
+    fs::remove_dir_all(temp.path().join("sled")).unwrap();
+    let error = refused(temp.path());
+    assert!(matches!(error, StorageError::Corrupt { .. }), "{error}");
+    assert!(
+        error.to_string().contains("restore it from a backup"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_log_of_garbage_is_an_error_and_not_a_panic() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = sled(temp.path());
+    store.commit(vec![batch(&room("r"), vec![put("k", vec![1; 100_000])])]);
+    store.close().unwrap();
+    drop(store);
+    let log = temp.path().join("sled/db");
+    let len = fs::metadata(&log).unwrap().len() as usize;
+    fs::write(&log, vec![0x5a; len]).unwrap();
+    let error = refused(temp.path());
+    assert!(matches!(error, StorageError::Corrupt { .. }), "{error}");
+}
+
+#[test]
+fn with_too_little_space_commits_are_refused_and_reads_go_on() {
+    let temp = tempfile::tempdir().unwrap();
+    let room = room("r");
+    let store = sled(temp.path());
+    store.commit(vec![batch(&room, vec![put("k", "1")])]);
+    store.close().unwrap();
+    drop(store);
+
+    let mut options = SledOptions::new(temp.path());
+    options.free_bytes_min = u64::MAX;
+    let full = open(&StorageConfig::Sled(options)).unwrap();
+    let results = full.commit(vec![batch(&room, vec![put("k", "2")])]);
+    assert_eq!(results, [Err(CommitError::NoSpace)]);
+    assert_eq!(get(&*full, &room, "k").unwrap(), "1");
+    full.close().unwrap();
+    drop(full);
+
+    let store = sled(temp.path());
+    assert!(store.commit(vec![batch(&room, vec![put("k", "3")])])[0].is_ok());
+    assert_eq!(get(&*store, &room, "k").unwrap(), "3");
+}
+
+/// sled makes a file of its own of each record above its limit, and never syncs it.
+#[test]
+fn no_record_becomes_a_file_of_its_own_however_long_keys_and_values_are() {
+    let temp = tempfile::tempdir().unwrap();
+    let (store, room) = (sled(temp.path()), room(&"r".repeat(1024)));
+    // Long keys that differ only at their ends make the largest index nodes.
+    let key = |index: usize| format!("{}{index:06}", "k".repeat(2042));
+    for first in (0..4000).step_by(500) {
+        let writes = (first..first + 500)
+            .map(|index| put(&key(index), "v"))
+            .collect();
+        assert!(store.commit(vec![batch(&room, writes)])[0].is_ok());
+    }
+    // Values just below the size of a piece make the largest leaves; rewriting merges them.
+    for round in 0..6_u8 {
+        let large = |index| put(&key(index), vec![round; 16_384 + usize::from(round % 2)]);
+        let writes = (0..160).map(large).collect();
+        assert!(store.commit(vec![batch(&room, writes)])[0].is_ok());
+    }
+    let blobs: Vec<_> = fs::read_dir(temp.path().join("sled/blobs"))
+        .unwrap()
+        .collect();
+    assert!(blobs.is_empty(), "{blobs:?}");
+    let all = store.reader(&room).range(&Range::default());
+    assert_eq!(all.filter(Result::is_ok).count(), 4000);
+}
+
+#[test]
+fn space_of_replaced_values_is_used_again() {
+    let temp = tempfile::tempdir().unwrap();
+    let (store, room) = (sled(temp.path()), room("r"));
+    let round = |round: usize| {
+        // Keys that stay as they are, between one that is written all the time.
+        let cold = put(&format!("cold{round:05}"), vec![1; 100]);
+        let hot = (0..8).map(|key| put(&format!("hot{key}"), vec![round as u8; 60_000]));
+        let results = store.commit(vec![batch(&room, hot.chain([cold]).collect())]);
+        assert!(results[0].is_ok());
+    };
+    (0..400).for_each(round);
+    let written = 400 * 8 * 60_000;
+    let log = fs::metadata(temp.path().join("sled/db")).unwrap().len();
+    println!("{written} bytes written, the log has {log}");
+    assert!(
+        log < written / 2,
+        "the log has {log} bytes after {written} were written"
+    );
+}

@@ -1,0 +1,26 @@
+//! What every request handler shares.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Deployment, HostLimits};
+use crate::driver::Directory;
+use crate::log::LogSink;
+
+pub(crate) struct App {
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) log: Arc<dyn LogSink>,
+    pub(crate) limits: HostLimits,
+    /// Every open socket, so that shutdown can wait for their last frames.
+    pub(crate) sockets: TaskTracker,
+    pub(crate) deployment: RwLock<Arc<Deployment>>,
+}
+
+impl App {
+    /// What is served now; a request keeps the one it began with.
+    pub(crate) fn deployment(&self) -> Arc<Deployment> {
+        self.deployment.read().clone()
+    }
+}

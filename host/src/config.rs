@@ -1,0 +1,78 @@
+//! What an operator can set, in one struct: units in the names, a default for everything.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use partykit_core::{Limits, ProjectName};
+pub use partykit_storage::StorageConfig;
+
+/// Configuration of a host.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Addresses to listen on. Port 0 takes any free one; the first address decides the port of
+    /// the others then.
+    pub listen: Vec<SocketAddr>,
+    /// Where rooms keep what must survive.
+    pub storage: StorageConfig,
+    /// Limits of each room.
+    pub limits: Limits,
+    /// Limits of the host and of each connection.
+    pub host: HostLimits,
+    /// Where the compiled engine is kept, so that it is compiled once per machine; none compiles
+    /// it at every start.
+    pub cache_dir: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 1999))],
+            storage: StorageConfig::Memory,
+            limits: Limits::default(),
+            host: HostLimits::default(),
+            cache_dir: None,
+        }
+    }
+}
+
+/// Limits that are not a room's.
+#[derive(Debug, Clone)]
+pub struct HostLimits {
+    /// Rooms with memory of their own at one time. Each needs about five memory mappings, of
+    /// which Linux gives a process 65,530.
+    pub rooms_max: usize,
+    /// A connection that was silent so long is pinged.
+    pub ping_interval_ms: u64,
+    /// A connection that has not answered a ping for so long is dropped.
+    pub pong_ms: u64,
+    /// After a Close frame was sent, the peer's is waited for so long.
+    pub close_ms: u64,
+    /// At shutdown, rooms may finish what they are doing for so long.
+    pub shutdown_ms: u64,
+}
+
+impl Default for HostLimits {
+    fn default() -> Self {
+        Self {
+            rooms_max: 10_000,
+            // Below the minute after which common proxies drop a silent connection.
+            ping_interval_ms: 25_000,
+            pong_ms: 10_000,
+            close_ms: 5_000,
+            shutdown_ms: 10_000,
+        }
+    }
+}
+
+/// One build of a project, as the host runs it.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// Part of every room's identity.
+    pub project: ProjectName,
+    /// One ES module whose default export is the user's class or object.
+    pub bundle: String,
+    /// A JSON object: what room code reads as `room.env`.
+    pub env: String,
+    /// A directory of static files, if the project has one.
+    pub assets: Option<PathBuf>,
+}

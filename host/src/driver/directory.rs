@@ -1,0 +1,145 @@
+//! The room map: one handle for each room that exists on this host, made when it is first asked
+//! for. Making one is cheap and cannot fail half way: its guest is started by the first input.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use partykit_core::{Entropy, GuestFactory, Limits, RoomKey, Store};
+use partykit_rooms::{Input, Room, RoomParts};
+use partykit_storage::Committer;
+use tokio::runtime;
+
+use super::RoomHandle;
+use crate::clock::{OsEntropy, SystemClock};
+use crate::error::RouteError;
+use crate::log::LogSink;
+
+/// What rooms are made of. Replaced as a whole by new code; rooms that exist keep theirs.
+#[derive(Clone)]
+pub(crate) struct RoomMaker {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) factory: Arc<dyn GuestFactory>,
+}
+
+/// All rooms of the host.
+pub(crate) struct Directory {
+    rooms: RwLock<Rooms>,
+    maker: RwLock<Arc<RoomMaker>>,
+    rooms_max: usize,
+    clock: Arc<SystemClock>,
+    entropy: Arc<dyn Entropy>,
+    store: Arc<dyn Store>,
+    committer: Committer,
+    log: Arc<dyn LogSink>,
+    runtime: runtime::Handle,
+}
+
+#[derive(Default)]
+struct Rooms {
+    by_key: HashMap<RoomKey, Arc<RoomHandle>>,
+    closed: bool,
+}
+
+impl Directory {
+    pub(crate) fn new(
+        maker: RoomMaker,
+        store: Arc<dyn Store>,
+        log: Arc<dyn LogSink>,
+        rooms_max: usize,
+    ) -> std::io::Result<Self> {
+        Ok(Self {
+            rooms: RwLock::default(),
+            maker: RwLock::new(Arc::new(maker)),
+            rooms_max,
+            clock: Arc::new(SystemClock::new()),
+            entropy: Arc::new(OsEntropy),
+            committer: Committer::start(store.clone())?,
+            store,
+            log,
+            runtime: runtime::Handle::current(),
+        })
+    }
+
+    /// The room, made if it is not there.
+    pub(crate) fn get_or_create(
+        self: &Arc<Self>,
+        key: &RoomKey,
+    ) -> Result<Arc<RoomHandle>, RouteError> {
+        if let Some(room) = self.rooms.read().by_key.get(key) {
+            return Ok(room.clone());
+        }
+        let mut rooms = self.rooms.write();
+        if let Some(room) = rooms.by_key.get(key) {
+            return Ok(room.clone());
+        }
+        if rooms.closed {
+            return Err(RouteError::Stopping);
+        }
+        if rooms.by_key.len() >= self.rooms_max {
+            return Err(RouteError::HostFull { max: self.rooms_max });
+        }
+        let maker = self.maker();
+        let room = Room::new(RoomParts {
+            key: key.clone(),
+            limits: maker.limits.clone(),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            store: self.store.clone(),
+            factory: maker.factory.clone(),
+        });
+        let room = Arc::new(RoomHandle::new(key.clone(), room, self.clone()));
+        rooms.by_key.insert(key.clone(), room.clone());
+        Ok(room)
+    }
+
+    /// Removes a room that has retired, unless another one has taken its place.
+    pub(crate) fn forget(&self, room: &RoomHandle) {
+        let mut rooms = self.rooms.write();
+        if rooms.by_key.get(&room.key).is_some_and(|found| std::ptr::eq(found.as_ref(), room)) {
+            rooms.by_key.remove(&room.key);
+        }
+    }
+
+    /// New rooms are made with new code from now on.
+    pub(crate) fn replace_maker(&self, maker: RoomMaker) {
+        *self.maker.write() = Arc::new(maker);
+    }
+
+    /// Ends every room and returns when they are gone: connections are closed, handlers finish,
+    /// writes are durable.
+    pub(crate) async fn stop_rooms(&self, code: u16, reason: &'static str) {
+        let rooms: Vec<_> = self.rooms.read().by_key.values().cloned().collect();
+        for room in &rooms {
+            room.tell(Input::Stop { code, reason });
+        }
+        for room in &rooms {
+            room.retired().await;
+        }
+    }
+
+    /// No room is made any more.
+    pub(crate) fn close(&self) {
+        self.rooms.write().closed = true;
+    }
+
+    pub(crate) fn maker(&self) -> Arc<RoomMaker> {
+        self.maker.read().clone()
+    }
+
+    pub(crate) fn clock(&self) -> &SystemClock {
+        &self.clock
+    }
+
+    pub(crate) fn committer(&self) -> &Committer {
+        &self.committer
+    }
+
+    pub(crate) fn log(&self) -> &dyn LogSink {
+        self.log.as_ref()
+    }
+
+    pub(crate) fn runtime(&self) -> &runtime::Handle {
+        &self.runtime
+    }
+}

@@ -1,0 +1,322 @@
+//! The way into a room: an inbox, and whoever finds the room free runs it.
+//!
+//! There is no task for a room. Whoever brings an input puts it into the inbox and tries to take
+//! the room; the one who gets it runs until the inbox is empty, the others go on with their own
+//! work. A message is so handled on the task that read it, without waking another, and a burst of
+//! messages is handled by one. Nothing here waits: a room is never held across an await.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytestring::ByteString;
+use parking_lot::Mutex;
+use partykit_core::{
+    Clock, ConnectionHandle, ConnectionInfo, Message, Request, RequestHead, Response,
+    RoomKey,
+};
+use partykit_rooms::{Action, ExchangeId, Input, Room};
+use partykit_storage::CommitLane;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::AbortHandle;
+
+use super::directory::Directory;
+use super::perform;
+use crate::clock::SystemClock;
+use crate::socket::Outbound;
+
+/// How a handshake is answered.
+#[derive(Debug)]
+pub(crate) enum Handshake {
+    /// With 101.
+    Open,
+    /// With an HTTP response.
+    Refused(Response),
+}
+
+/// One end of a connection that the room can reach.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) outbound: Arc<Outbound>,
+    /// Taken when the handshake is answered.
+    pub(crate) handshake: Option<oneshot::Sender<Handshake>>,
+}
+
+/// What is brought to a room.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    Connect { client: ConnectionInfo, request: RequestHead, peer: Peer },
+    Request { request: Request, answer: oneshot::Sender<Response> },
+    Input(Input),
+}
+
+impl Delivery {
+    fn bytes(&self) -> u64 {
+        let bytes = match self {
+            Self::Input(Input::Message { message, .. }) => message.len(),
+            Self::Request { request, .. } => request.body.as_ref().map_or(0, bytes::Bytes::len),
+            _ => 0,
+        };
+        bytes as u64
+    }
+}
+
+/// Why a delivery was not taken.
+pub(crate) enum Refused {
+    /// There is no space now; wait for [`RoomHandle::space`] and try again.
+    Full(Box<Delivery>),
+    /// The room was evicted; ask the directory for another one.
+    Retired(Box<Delivery>),
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    queue: VecDeque<Delivery>,
+    bytes: u64,
+    /// The room itself has as much waiting as it may.
+    room_is_full: bool,
+    retired: bool,
+}
+
+/// The room and what belongs to it on this side of its state machine.
+pub(crate) struct Cell {
+    pub(crate) room: Room,
+    pub(crate) peers: HashMap<ConnectionHandle, Peer>,
+    pub(crate) exchanges: HashMap<ExchangeId, oneshot::Sender<Response>>,
+    /// The room's way to the disk.
+    pub(crate) lane: CommitLane,
+    pub(crate) alarm_clock: Option<AbortHandle>,
+    /// The room has nothing left to do and wants to be dropped.
+    pub(crate) evict: bool,
+    actions: Vec<Action>,
+    last_exchange: u64,
+}
+
+/// One room of this host.
+pub(crate) struct RoomHandle {
+    pub(crate) key: RoomKey,
+    pub(crate) directory: Arc<Directory>,
+    inbox: Mutex<Inbox>,
+    cell: Mutex<Cell>,
+    space: Notify,
+    stopped: AtomicBool,
+    stop_seen: Notify,
+    last_connection: AtomicU64,
+}
+
+impl RoomHandle {
+    pub(crate) fn new(key: RoomKey, room: Room, directory: Arc<Directory>) -> Self {
+        let cell = Cell {
+            room,
+            peers: HashMap::new(),
+            exchanges: HashMap::new(),
+            lane: directory.committer().lane(),
+            alarm_clock: None,
+            evict: false,
+            actions: Vec::new(),
+            last_exchange: 0,
+        };
+        Self {
+            key,
+            directory,
+            inbox: Mutex::default(),
+            cell: Mutex::new(cell),
+            space: Notify::new(),
+            stopped: AtomicBool::new(false),
+            stop_seen: Notify::new(),
+            last_connection: AtomicU64::new(0),
+        }
+    }
+
+    /// A handle for a new connection.
+    pub(crate) fn next_connection(&self) -> ConnectionHandle {
+        ConnectionHandle(self.last_connection.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Brings something that may have to wait for space. Dropping the future before it is ready
+    /// means that nothing was brought.
+    pub(crate) async fn deliver(self: &Arc<Self>, delivery: Delivery) -> Result<(), Delivery> {
+        let mut delivery = Box::new(delivery);
+        loop {
+            let space = self.space.notified();
+            match self.try_deliver(*delivery) {
+                Ok(()) => return Ok(()),
+                Err(Refused::Retired(delivery)) => return Err(*delivery),
+                Err(Refused::Full(back)) => delivery = back,
+            }
+            space.await;
+        }
+    }
+
+    /// Brings a message without the cost of a future when there is space, as there nearly always
+    /// is.
+    pub(crate) fn try_deliver(self: &Arc<Self>, delivery: Delivery) -> Result<(), Refused> {
+        {
+            let limits = &self.directory.maker().limits;
+            let mut inbox = self.inbox.lock();
+            if inbox.retired {
+                return Err(Refused::Retired(Box::new(delivery)));
+            }
+            let full = inbox.room_is_full
+                || inbox.queue.len() as u64 >= limits.mailbox_events_max
+                || inbox.bytes >= limits.mailbox_bytes_max;
+            if full {
+                return Err(Refused::Full(Box::new(delivery)));
+            }
+            inbox.bytes += delivery.bytes();
+            inbox.queue.push_back(delivery);
+        }
+        self.run();
+        Ok(())
+    }
+
+    /// Brings something that cannot wait and whose number is bounded elsewhere: ends of
+    /// connections, ticks, commits, stops.
+    pub(crate) fn tell(self: &Arc<Self>, input: Input) {
+        self.put(input);
+        self.run();
+    }
+
+    /// The same, but the turn that follows runs on another task: for callers who must go on.
+    pub(crate) fn tell_later(self: &Arc<Self>, input: Input) {
+        self.put(input);
+        let room = self.clone();
+        self.directory.runtime().spawn(async move { room.run() });
+    }
+
+    fn put(&self, input: Input) {
+        let mut inbox = self.inbox.lock();
+        if !inbox.retired {
+            inbox.queue.push_back(Delivery::Input(input));
+        }
+    }
+
+    /// Runs the room until its inbox is empty, unless somebody else does so already.
+    fn run(self: &Arc<Self>) {
+        loop {
+            let Some(mut cell) = self.cell.try_lock() else { return };
+            while let Some(delivery) = self.take() {
+                cell.step(self, delivery);
+            }
+            let retired = self.retire_if_wanted(&mut cell);
+            drop(cell);
+            // Whoever put something in while the room was held has gone away trusting us.
+            if retired || self.inbox.lock().queue.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn take(&self) -> Option<Delivery> {
+        let mut inbox = self.inbox.lock();
+        let delivery = inbox.queue.pop_front()?;
+        inbox.bytes -= delivery.bytes();
+        Some(delivery)
+    }
+
+    fn set_full(&self, full: bool) {
+        let mut inbox = self.inbox.lock();
+        let was_full = std::mem::replace(&mut inbox.room_is_full, full);
+        drop(inbox);
+        if was_full && !full {
+            self.space.notify_waiters();
+        }
+    }
+
+    /// An evicted room takes nothing any more; one that got something meanwhile lives on.
+    fn retire_if_wanted(&self, cell: &mut Cell) -> bool {
+        if !std::mem::take(&mut cell.evict) {
+            return false;
+        }
+        let mut inbox = self.inbox.lock();
+        if !inbox.queue.is_empty() {
+            return false;
+        }
+        inbox.retired = true;
+        drop(inbox);
+        if let Some(alarm_clock) = cell.alarm_clock.take() {
+            alarm_clock.abort();
+        }
+        self.directory.forget(self);
+        self.stopped.store(true, Ordering::Release);
+        self.stop_seen.notify_waiters();
+        self.space.notify_waiters();
+        true
+    }
+
+    /// Ready when the room has been evicted.
+    pub(crate) async fn retired(&self) {
+        loop {
+            let seen = self.stop_seen.notified();
+            if self.stopped.load(Ordering::Acquire) {
+                return;
+            }
+            seen.await;
+        }
+    }
+
+    /// A message was read.
+    pub(crate) async fn message(self: &Arc<Self>, sender: ConnectionHandle, message: Message) {
+        let delivery = Delivery::Input(Input::Message { sender, message });
+        if let Err(Refused::Full(delivery)) = self.try_deliver(delivery) {
+            // A retired room has no connections: there is nobody to tell.
+            let _ = self.deliver(*delivery).await;
+        }
+    }
+}
+
+impl Cell {
+    fn step(&mut self, handle: &Arc<RoomHandle>, delivery: Delivery) {
+        let input = match delivery {
+            Delivery::Input(input) => input,
+            Delivery::Connect { client, request, peer } => {
+                self.peers.insert(client.handle, peer);
+                Input::Connect { client, request }
+            }
+            Delivery::Request { request, answer } => {
+                self.last_exchange += 1;
+                let exchange = ExchangeId(self.last_exchange);
+                self.exchanges.insert(exchange, answer);
+                Input::Request { exchange, request }
+            }
+        };
+        if let Input::Closed { client, .. } = &input {
+            self.peers.remove(client);
+        }
+        let now = handle.directory.clock().now();
+        let mut actions = std::mem::take(&mut self.actions);
+        self.room.step(input, now, &mut actions);
+        for action in actions.drain(..) {
+            perform::perform(self, handle, action);
+        }
+        self.actions = actions;
+        handle.set_full(!self.room.has_space());
+    }
+
+    /// Arms the one timer that stands for everything the room waits for.
+    pub(crate) fn wake_at(
+        &mut self,
+        handle: &Arc<RoomHandle>,
+        clock: &SystemClock,
+        monotonic_us: Option<u64>,
+    ) {
+        if let Some(armed) = self.alarm_clock.take() {
+            armed.abort();
+        }
+        let Some(monotonic_us) = monotonic_us else { return };
+        let until = tokio::time::Instant::from_std(clock.instant(monotonic_us));
+        let room = Arc::downgrade(handle);
+        let task = handle.directory.runtime().spawn(async move {
+            tokio::time::sleep_until(until).await;
+            if let Some(room) = room.upgrade() {
+                room.tell(Input::Tick);
+            }
+        });
+        self.alarm_clock = Some(task.abort_handle());
+    }
+}
+
+/// What room code reads as the connection's id.
+pub(crate) fn random_connection_id() -> ByteString {
+    uuid::Uuid::new_v4().to_string().into()
+}

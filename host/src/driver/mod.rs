@@ -1,0 +1,9 @@
+//! Who calls `Room::step`: the room map, the way into a room, and the carrying out of what it
+//! wants done. The only place where rooms meet tokio.
+
+mod directory;
+mod handle;
+mod perform;
+
+pub(crate) use directory::{Directory, RoomMaker};
+pub(crate) use handle::{Delivery, Handshake, Peer, RoomHandle, random_connection_id};

@@ -1,0 +1,87 @@
+//! What a client is told when the host itself cannot serve it: error to status and text. What a
+//! room says when its code fails stands in the `rooms` crate (`answers.rs`).
+
+use std::net::SocketAddr;
+
+use partykit_core::{IdError, Response};
+
+/// Why a host could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// Somebody else listens there.
+    #[error("{address} is taken by another program")]
+    PortTaken {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No address was given.
+    #[error("there is no address to listen on")]
+    NoAddress,
+    /// The store could not be opened.
+    #[error("the storage could not be opened")]
+    Storage(#[source] partykit_storage::StorageError),
+    /// The operating system has no thread to give.
+    #[error("the committing thread could not be started")]
+    Thread(#[source] std::io::Error),
+    /// The wasm engine could not be made.
+    #[error("the engine could not be started")]
+    Engine(#[source] partykit_engine::EngineError),
+}
+
+/// Why a request got no room.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum RouteError {
+    #[error("No party found in request url")]
+    NoParty,
+    #[error("Party {0} not found")]
+    PartyNotFound(String),
+    #[error("{0}")]
+    Name(#[from] IdError),
+    #[error("Not found")]
+    NotFound,
+    #[error("the request body is larger than the {max} bytes allowed (body_bytes_max)")]
+    BodyTooLarge { max: u64 },
+    #[error("the request body could not be read")]
+    BodyBroken,
+    #[error("ERROR: The requested WebSocket version is not supported.")]
+    WebSocketVersion,
+    #[error("the WebSocket handshake lacks {0}")]
+    Handshake(&'static str),
+    #[error("the host is full (rooms_max is {max})")]
+    HostFull { max: usize },
+    #[error("the host is shutting down")]
+    Stopping,
+    #[error("the room did not answer")]
+    NoAnswer,
+}
+
+impl RouteError {
+    fn status(&self) -> u16 {
+        match self {
+            Self::PartyNotFound(_) | Self::NotFound => 404,
+            Self::Name(_) | Self::BodyBroken | Self::WebSocketVersion | Self::Handshake(_) => 400,
+            Self::BodyTooLarge { .. } => 413,
+            Self::HostFull { .. } | Self::Stopping => 503,
+            // PartyKit answers a path without a party with 500.
+            Self::NoParty | Self::NoAnswer => 500,
+        }
+    }
+
+    pub(crate) fn response(&self) -> Response {
+        let mut response = Response::text(self.status(), self.to_string());
+        if self.status() == 503 {
+            response.headers.push(("retry-after".to_owned(), "1".to_owned()));
+        }
+        response
+    }
+}

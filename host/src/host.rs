@@ -1,0 +1,169 @@
+//! The composition root: builds storage, engine and rooms, listens, and takes it all down again in
+//! the reverse order.
+
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use parking_lot::RwLock;
+use partykit_core::{GuestFactory, Limits, close_code};
+use partykit_engine::{Engine, EngineConfig, JsComponent, JsFactory};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::config::{Config, Deployment};
+use crate::driver::{Directory, RoomMaker};
+use crate::error::HostError;
+use crate::log::LogSink;
+use crate::router::router;
+
+const SHUTDOWN: &str = "the host is shutting down";
+const NEW_CODE: &str = "the room's code was replaced";
+
+/// A running host. Dropping it without [`Host::shutdown`] leaves its rooms as a crash would: what
+/// is durable is there, nobody is told.
+pub struct Host {
+    app: Arc<App>,
+    engine: JsComponent,
+    limits: Arc<Limits>,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    servers: JoinSet<()>,
+}
+
+impl Host {
+    /// Opens the store, starts the engine and listens. The deployment's code is not evaluated
+    /// before the first room starts.
+    ///
+    /// # Errors
+    /// Says which of these failed; nothing is left behind.
+    pub async fn start(
+        config: Config,
+        deployment: Deployment,
+        log: Arc<dyn LogSink>,
+    ) -> Result<Self, HostError> {
+        let listeners = listen(&config.listen).await?;
+        let address = listeners.first().ok_or(HostError::NoAddress)?.1;
+        let store = partykit_storage::open(&config.storage).map_err(HostError::Storage)?;
+        let engine = start_engine(&config).await?;
+        let limits = Arc::new(config.limits);
+        let maker = RoomMaker {
+            limits: limits.clone(),
+            factory: factory(&engine, &deployment, &limits),
+        };
+        let directory = Directory::new(maker, store, log.clone(), config.host.rooms_max)
+            .map_err(HostError::Thread)?;
+        let app = Arc::new(App {
+            directory: Arc::new(directory),
+            log,
+            limits: config.host,
+            sockets: TaskTracker::new(),
+            deployment: RwLock::new(Arc::new(deployment)),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let mut servers = JoinSet::new();
+        for (listener, _) in listeners {
+            servers.spawn(serve(listener, app.clone(), stopped.clone()));
+        }
+        Ok(Self { app, engine, limits, address, stop, servers })
+    }
+
+    /// The first address listened on, with the port that was taken.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Replaces the code: new rooms start with it, existing ones are closed with 1012 after what
+    /// they are doing, and their clients come back to new ones.
+    pub async fn swap(&self, deployment: Deployment) {
+        let limits = self.limits.clone();
+        let factory = factory(&self.engine, &deployment, &limits);
+        self.app.directory.replace_maker(RoomMaker { limits, factory });
+        *self.app.deployment.write() = Arc::new(deployment);
+        self.app.directory.stop_rooms(close_code::RESTART, NEW_CODE).await;
+    }
+
+    /// Stops accepting, lets rooms finish what they are doing within `shutdown_ms`, makes their
+    /// writes durable, closes every connection with 1012 and then the store.
+    pub async fn shutdown(mut self) {
+        let patience = Duration::from_millis(self.app.limits.shutdown_ms);
+        // Nobody listens to the signal any more when every server has failed.
+        let _ = self.stop.send(true);
+        self.app.directory.close();
+        let rooms = self.app.directory.stop_rooms(close_code::RESTART, SHUTDOWN);
+        let _ = timeout(patience, rooms).await;
+        self.app.sockets.close();
+        let _ = timeout(patience, self.app.sockets.wait()).await;
+        let _ = timeout(patience, async { while self.servers.join_next().await.is_some() {} }).await;
+        let directory = self.app.directory.clone();
+        // The last commit blocks its thread.
+        let _ = tokio::task::spawn_blocking(move || directory.committer().shutdown()).await;
+    }
+}
+
+/// Compiling the engine takes seconds the first time on a machine.
+async fn start_engine(config: &Config) -> Result<JsComponent, HostError> {
+    let config = EngineConfig {
+        cache_dir: config.cache_dir.clone(),
+        // A turn that takes long hands the other tasks of its thread to another thread.
+        on_long_turn: Arc::new(|| tokio::task::block_in_place(|| {})),
+    };
+    let started = tokio::task::spawn_blocking(move || {
+        let engine = Engine::new(config)?;
+        JsComponent::compile(&engine, partykit_quickjs_artifact::COMPONENT)
+    });
+    match started.await {
+        Ok(engine) => engine.map_err(HostError::Engine),
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+fn factory(
+    engine: &JsComponent,
+    deployment: &Deployment,
+    limits: &Arc<Limits>,
+) -> Arc<dyn GuestFactory> {
+    let (bundle, env) = (deployment.bundle.clone(), deployment.env.clone());
+    Arc::new(JsFactory::new(engine, bundle, env, limits.clone()))
+}
+
+async fn listen(addresses: &[SocketAddr]) -> Result<Vec<(TcpListener, SocketAddr)>, HostError> {
+    let mut listeners: Vec<(TcpListener, SocketAddr)> = Vec::new();
+    for address in addresses {
+        let mut address = *address;
+        if let (0, Some((_, first))) = (address.port(), listeners.first()) {
+            address.set_port(first.port());
+        }
+        let bound = async {
+            let listener = TcpListener::bind(address).await?;
+            let local = listener.local_addr()?;
+            Ok((listener, local))
+        };
+        listeners.push(bound.await.map_err(|source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::AddrInUse => HostError::PortTaken { address },
+            _ => HostError::Listen { address, source },
+        })?);
+    }
+    Ok(listeners)
+}
+
+async fn serve(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    // Small frames must not wait for the acknowledgement of the last one.
+    let listener = listener.tap_io(|tcp| {
+        let _ = tcp.set_nodelay(true);
+    });
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let stopped = async move {
+        // A sender that is gone means stop, too.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    // Never an error: failed accepts are retried inside.
+    let _ = axum::serve(listener, service).with_graceful_shutdown(stopped).into_future().await;
+}

@@ -1,0 +1,66 @@
+//! What a request is for: a room, a WebSocket to a room, or a file. One line for each request goes
+//! to the log, whoever answered it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::response::Response;
+use partykit_core::{PartyName, RoomKey};
+
+use crate::app::App;
+use crate::body;
+use crate::error::RouteError;
+use crate::log::RequestLine;
+use crate::route::{self, Route};
+use crate::routes::{assets, party};
+
+pub(crate) type Request = http::Request<Body>;
+
+pub(crate) fn router(app: Arc<App>) -> Router {
+    // PartyKit's paths are matched as they were sent, undecoded, which no route pattern can say.
+    Router::new().fallback(dispatch).with_state(app)
+}
+
+async fn dispatch(
+    State(app): State<Arc<App>>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let started = Instant::now();
+    let method = request.method().to_string();
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let answer = answer(&app, client, request).await;
+    let response = answer.unwrap_or_else(|error| body::to_http(error.response()));
+    let status = response.status().as_u16();
+    app.log.request(&RequestLine { method, path, status, duration: started.elapsed() });
+    response
+}
+
+async fn answer(
+    app: &Arc<App>,
+    client: SocketAddr,
+    request: Request,
+) -> Result<Response, RouteError> {
+    let deployment = app.deployment();
+    match route::parse(request.uri().path())? {
+        Route::Room { party, room } => {
+            if party != PartyName::main() {
+                return Err(RouteError::PartyNotFound(party.to_string()));
+            }
+            let key = RoomKey { project: deployment.project.clone(), party, room };
+            if party::is_upgrade(&request) {
+                party::connect(app, key, client.ip(), request).await
+            } else {
+                party::request(app, key, client.ip(), request).await
+            }
+        }
+        Route::Other => match &deployment.assets {
+            Some(directory) => assets::serve(directory, request).await,
+            None => Err(RouteError::NotFound),
+        },
+    }
+}

@@ -1,0 +1,4 @@
+//! What answers a request, one file for each kind.
+
+pub(crate) mod assets;
+pub(crate) mod party;

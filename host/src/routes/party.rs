@@ -1,0 +1,206 @@
+//! Requests that address a room: an HTTP request becomes one event and waits for its answer, an
+//! upgrade becomes a connection whose handshake is answered when the room says so.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytestring::ByteString;
+use fastwebsockets::upgrade;
+use http::{HeaderValue, header};
+use partykit_core::{
+    CloseInfo, ConnectionHandle, ConnectionInfo, RequestHead, RoomKey, close_code,
+};
+use partykit_rooms::Input;
+use tokio::sync::oneshot;
+
+use crate::app::App;
+use crate::body;
+use crate::driver::{Delivery, Handshake, Peer, RoomHandle, random_connection_id};
+use crate::error::RouteError;
+use crate::router::Request;
+use crate::socket::{Outbound, Socket, serve};
+
+/// As the reference: the Upgrade header alone decides, in any case, with any method.
+pub(crate) fn is_upgrade(request: &Request) -> bool {
+    let upgrade = request.headers().get(header::UPGRADE);
+    upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// An HTTP request to a room.
+pub(crate) async fn request(
+    app: &Arc<App>,
+    key: RoomKey,
+    client: IpAddr,
+    request: Request,
+) -> Result<Response, RouteError> {
+    let head = body::head(&request, client);
+    let max = app.directory.maker().limits.body_bytes_max;
+    let body = body::read(request.into_body(), max).await?;
+    let (answer, answered) = oneshot::channel();
+    let request = partykit_core::Request { head, body };
+    bring(app, &key, Delivery::Request { request, answer }).await?;
+    let response = answered.await.map_err(|_| RouteError::NoAnswer)?;
+    Ok(body::to_http(response))
+}
+
+/// A room that was evicted between being found and being asked is asked for again.
+async fn bring(
+    app: &Arc<App>,
+    key: &RoomKey,
+    mut delivery: Delivery,
+) -> Result<Arc<RoomHandle>, RouteError> {
+    loop {
+        let room = app.directory.get_or_create(key)?;
+        match room.deliver(delivery).await {
+            Ok(()) => return Ok(room),
+            Err(back) => delivery = back,
+        }
+    }
+}
+
+/// A WebSocket to a room. The 101 is held back until the room has accepted.
+pub(crate) async fn connect(
+    app: &Arc<App>,
+    key: RoomKey,
+    client: IpAddr,
+    mut request: Request,
+) -> Result<Response, RouteError> {
+    check_handshake(&request)?;
+    let head = body::head(&request, client);
+    let protocol = first_protocol(&request);
+    let Ok((mut response, upgraded)) = upgrade::upgrade(&mut request) else {
+        return Err(RouteError::Handshake("Sec-WebSocket-Key"));
+    };
+    response.headers_mut().extend(protocol.map(|name| (header::SEC_WEBSOCKET_PROTOCOL, name)));
+
+    let mut held = join(app, &key, head).await?;
+    let answer = (&mut held.answered).await.map_err(|_| RouteError::NoAnswer)?;
+    held.is_answered = true;
+    match answer {
+        Handshake::Refused(response) => Ok(body::to_http(response)),
+        Handshake::Open => {
+            app.sockets.spawn(serve(upgraded, held.socket(app)));
+            Ok(response.map(|_| Body::empty()))
+        }
+    }
+}
+
+/// RFC 6455, section 4.2.1, as far as the library does not look.
+fn check_handshake(request: &Request) -> Result<(), RouteError> {
+    let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
+    if header(header::SEC_WEBSOCKET_VERSION) != Some(b"13") {
+        return Err(RouteError::WebSocketVersion);
+    }
+    let connection = header(header::CONNECTION).unwrap_or_default().to_ascii_lowercase();
+    let says_upgrade = connection.split(|byte| *byte == b',').any(|word| word.trim_ascii() == b"upgrade");
+    if !says_upgrade {
+        return Err(RouteError::Handshake("`Connection: Upgrade`"));
+    }
+    // Sixteen bytes in base64.
+    if header(header::SEC_WEBSOCKET_KEY).is_none_or(|key| key.len() != 24) {
+        return Err(RouteError::Handshake("a Sec-WebSocket-Key of 16 bytes"));
+    }
+    Ok(())
+}
+
+/// The first subprotocol offered: a client that offers some fails when none comes back.
+fn first_protocol(request: &Request) -> Option<HeaderValue> {
+    let offered = request.headers().get(header::SEC_WEBSOCKET_PROTOCOL)?;
+    let first = offered.as_bytes().split(|byte| *byte == b',').next()?;
+    HeaderValue::from_bytes(first.trim_ascii()).ok()
+}
+
+/// A connection whose handshake is not answered. Dropped before it is, which is what happens when
+/// the client goes away, it tells the room.
+struct Held {
+    room: Arc<RoomHandle>,
+    connection: ConnectionHandle,
+    outbound: Arc<Outbound>,
+    answered: oneshot::Receiver<Handshake>,
+    is_answered: bool,
+}
+
+impl Held {
+    fn socket(&self, app: &App) -> Socket {
+        Socket {
+            room: self.room.clone(),
+            connection: self.connection,
+            outbound: self.outbound.clone(),
+            message_bytes_max: app.directory.maker().limits.message_bytes_max,
+            limits: app.limits.clone(),
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            let reason = ByteString::new();
+            let info = CloseInfo { code: close_code::ABNORMAL, reason, was_clean: false };
+            self.room.tell(Input::Closed { client: self.connection, info });
+        }
+    }
+}
+
+/// Asks the room in; one that was evicted meanwhile is asked for again.
+async fn join(app: &Arc<App>, key: &RoomKey, head: RequestHead) -> Result<Held, RouteError> {
+    let id = connection_id(&head.url);
+    let uri = ByteString::from(head.url.as_str());
+    let mut request = head;
+    loop {
+        let room = app.directory.get_or_create(key)?;
+        let max = app.directory.maker().limits.connection_buffer_bytes_max;
+        let (handshake, answered) = oneshot::channel();
+        let outbound = Arc::new(Outbound::new(max));
+        let connection = room.next_connection();
+        let mut held =
+            Held { room: room.clone(), connection, outbound, answered, is_answered: false };
+        let client = ConnectionInfo { handle: connection, id: id.clone(), uri: uri.clone() };
+        let peer = Peer { outbound: held.outbound.clone(), handshake: Some(handshake) };
+        match room.deliver(Delivery::Connect { client, request, peer }).await {
+            Ok(()) => return Ok(held),
+            Err(Delivery::Connect { request: back, .. }) => request = back,
+            Err(_) => return Err(RouteError::NoAnswer),
+        }
+        held.is_answered = true;
+    }
+}
+
+/// The client's own id, or a random one.
+fn connection_id(url: &str) -> ByteString {
+    let given = url::Url::parse(url).ok().and_then(|url| {
+        let pair = url.query_pairs().find(|(name, _)| name == "_pk");
+        pair.map(|(_, value)| ByteString::from(value.into_owned()))
+    });
+    given.filter(|id| !id.is_empty()).unwrap_or_else(random_connection_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_connection_id_is_the_decoded_pk_or_random() {
+        assert_eq!(connection_id("http://h/party/r?a=1&_pk=a%20b+c"), "a b c");
+        assert_eq!(connection_id("http://h/party/r?_pk=").len(), 36);
+        assert_ne!(connection_id("http://h/party/r"), connection_id("http://h/party/r"));
+    }
+
+    #[test]
+    fn an_incomplete_handshake_is_refused_with_what_it_lacks() {
+        let request = |version: &str, connection: &str, key: &str| {
+            let builder = http::Request::get("/party/r")
+                .header("sec-websocket-version", version)
+                .header("connection", connection)
+                .header("sec-websocket-key", key);
+            check_handshake(&builder.body(Body::empty()).unwrap())
+        };
+        let key = "dGhlIHNhbXBsZSBub25jZQ==";
+        assert_eq!(request("13", "keep-alive, Upgrade", key), Ok(()));
+        assert_eq!(request("8", "Upgrade", key), Err(RouteError::WebSocketVersion));
+        assert!(matches!(request("13", "close", key), Err(RouteError::Handshake(_))));
+        assert!(matches!(request("13", "Upgrade", "short"), Err(RouteError::Handshake(_))));
+    }
+}

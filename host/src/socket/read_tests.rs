@@ -1,0 +1,142 @@
+//! One test for each MUST of RFC 6455 that concerns what a server reads, named by its section.
+
+use fastwebsockets::{Role, after_handshake_split};
+
+use super::*;
+
+const MAX: u64 = 1000;
+
+/// A client's frame, masked with a key that is not zero.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let key = [1, 2, 3, 4];
+    let mut bytes = vec![first];
+    match payload.len() {
+        length @ 0..=125 => bytes.push(0x80 | length as u8),
+        length => {
+            bytes.push(0x80 | 126);
+            bytes.extend((length as u16).to_be_bytes());
+        }
+    }
+    bytes.extend(key);
+    bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    bytes
+}
+
+async fn read(bytes: impl AsRef<[u8]>) -> Vec<Result<Incoming, ReadEnd>> {
+    let (frames, _) = after_handshake_split(bytes.as_ref(), tokio::io::sink(), Role::Server);
+    let mut reader = MessageReader::new(frames, MAX);
+    let mut all = Vec::new();
+    loop {
+        let next = reader.next().await;
+        let ended = next.is_err();
+        all.push(next);
+        if ended {
+            return all;
+        }
+    }
+}
+
+async fn first(bytes: impl AsRef<[u8]>) -> Result<Incoming, ReadEnd> {
+    read(bytes).await.swap_remove(0)
+}
+
+fn text(text: &'static str) -> Incoming {
+    Incoming::Message(Message::Text(text.into()))
+}
+
+fn violates(result: &Result<Incoming, ReadEnd>, expected: u16) {
+    assert!(matches!(result, Err(ReadEnd::Violation { code, .. }) if *code == expected), "{result:?}");
+}
+
+#[tokio::test]
+async fn section_5_1_an_unmasked_frame_fails_the_connection() {
+    violates(&first([0x81, 1, b'a']).await, 1002);
+    violates(&first([0x88, 0]).await, 1002);
+}
+
+#[tokio::test]
+async fn section_5_2_reserved_bits_and_opcodes_fail_the_connection() {
+    for bit in [0x40, 0x20, 0x10] {
+        violates(&first(frame(0x81 | bit, b"a")).await, 1002);
+    }
+    for opcode in [3, 4, 5, 6, 7, 0xB, 0xC, 0xD, 0xE, 0xF] {
+        violates(&first(frame(0x80 | opcode, b"")).await, 1002);
+    }
+}
+
+#[tokio::test]
+async fn section_5_4_fragments_are_joined_and_control_frames_may_come_between() {
+    let bytes = [
+        frame(0x01, b"a"),
+        frame(0x89, b"ping"),
+        frame(0x00, b"b"),
+        frame(0x8A, b""),
+        frame(0x80, b"c"),
+    ];
+    let read = read(bytes.concat()).await;
+    let expected = [
+        Ok(Incoming::Ping("ping".into())),
+        Ok(Incoming::Pong),
+        Ok(text("abc")),
+        Err(ReadEnd::Gone),
+    ];
+    assert_eq!(read, expected);
+}
+
+#[tokio::test]
+async fn section_5_4_fragments_out_of_order_fail_the_connection() {
+    violates(&first(frame(0x80, b"a")).await, 1002);
+    violates(&first([frame(0x01, b"a"), frame(0x81, b"b")].concat()).await, 1002);
+}
+
+#[tokio::test]
+async fn section_5_5_control_frames_are_short_and_whole() {
+    for opcode in [0x8, 0x9, 0xA] {
+        violates(&first(frame(0x80 | opcode, &[b'a'; 126])).await, 1002);
+        violates(&first(frame(opcode, b"")).await, 1002);
+    }
+}
+
+#[tokio::test]
+async fn section_5_5_1_a_close_frame_has_no_body_or_a_code_and_a_reason() {
+    assert_eq!(first(frame(0x88, b"")).await, Ok(Incoming::Close(None)));
+    violates(&first(frame(0x88, b"x")).await, 1002);
+    let close = first(frame(0x88, b"\x0f\xa2bye")).await;
+    assert_eq!(close, Ok(Incoming::Close(Some((4002, "bye".into())))));
+}
+
+#[tokio::test]
+async fn section_7_4_codes_that_may_not_be_sent_fail_the_connection() {
+    for code in [0_u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535] {
+        violates(&first(frame(0x88, &code.to_be_bytes())).await, 1002);
+    }
+    for code in [1000_u16, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 4999] {
+        let close = first(frame(0x88, &code.to_be_bytes())).await;
+        assert_eq!(close, Ok(Incoming::Close(Some((code, "".into())))));
+    }
+}
+
+#[tokio::test]
+async fn section_8_1_text_that_is_not_utf_8_fails_the_connection_with_1007() {
+    violates(&first(frame(0x81, b"\xff")).await, 1007);
+    violates(&first([frame(0x01, b"\xc3"), frame(0x80, b"(")].concat()).await, 1007);
+    violates(&first(frame(0x88, b"\x03\xe8\xff")).await, 1007);
+    let split = read([frame(0x01, b"\xc3"), frame(0x80, b"\xa9")].concat()).await;
+    assert_eq!(split[0], Ok(text("é")), "a character may be split between fragments");
+}
+
+#[tokio::test]
+async fn a_message_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
+    let exact = first(frame(0x82, &[7; MAX as usize])).await;
+    assert_eq!(exact, Ok(Incoming::Message(Message::Binary(vec![7; MAX as usize].into()))));
+    let above = first(frame(0x82, &[7; MAX as usize + 1])).await;
+    assert_eq!(above, Err(ReadEnd::TooBig { max: MAX }));
+    let parts = [frame(0x02, &[7; 600]), frame(0x80, &[7; 401])].concat();
+    assert_eq!(first(parts).await, Err(ReadEnd::TooBig { max: MAX }));
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_in_the_middle_of_a_frame_is_gone() {
+    assert_eq!(first([0x81]).await, Err(ReadEnd::Gone));
+    assert_eq!(first(&frame(0x81, b"abc")[..7]).await, Err(ReadEnd::Gone));
+}

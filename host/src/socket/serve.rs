@@ -1,0 +1,151 @@
+//! The life of one connection after its handshake: a read loop and a write loop, until both sides
+//! have closed, one is gone, or a time limit passes. Whatever happens, the room is told once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use fastwebsockets::{Role, WebSocketError, after_handshake_split};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use partykit_core::{CloseInfo, ConnectionHandle, close_code};
+use partykit_rooms::Input;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::frame::Frame;
+use super::outbound::Outbound;
+use super::read::{Incoming, MessageReader, ReadEnd};
+use super::write::{Heartbeat, WriteEnd, write_loop};
+use crate::config::HostLimits;
+use crate::driver::RoomHandle;
+
+/// What the room reads when a message was too large; the text is the reference's.
+const ON_ERROR: &str = "internal error";
+
+/// One accepted connection.
+pub(crate) struct Socket {
+    pub(crate) room: Arc<RoomHandle>,
+    pub(crate) connection: ConnectionHandle,
+    pub(crate) outbound: Arc<Outbound>,
+    pub(crate) message_bytes_max: u64,
+    pub(crate) limits: HostLimits,
+}
+
+impl Socket {
+    /// Once for each connection.
+    fn tell_closed(&self, info: CloseInfo) {
+        self.room.tell(Input::Closed { client: self.connection, info });
+    }
+}
+
+/// Runs a connection until it has ended, and tells the room.
+pub(crate) async fn serve<F>(upgrade: F, socket: Socket)
+where
+    F: Future<Output = Result<fastwebsockets::WebSocket<TokioIo<Upgraded>>, WebSocketError>>,
+{
+    match upgrade.await {
+        Err(_) => socket.tell_closed(gone()),
+        Ok(websocket) => match websocket.into_inner().into_inner().downcast::<TokioIo<TcpStream>>() {
+            // The plain socket, without a lock between its halves.
+            Ok(parts) => {
+                let (read, write) = parts.io.into_inner().into_split();
+                run(prefixed(parts.read_buf, read), write, &socket).await;
+            }
+            Err(upgraded) => {
+                let (read, write) = tokio::io::split(TokioIo::new(upgraded));
+                run(read, write, &socket).await;
+            }
+        },
+    }
+}
+
+/// What the HTTP parser has read beyond the handshake comes first.
+fn prefixed(read_already: Bytes, rest: impl AsyncRead + Unpin) -> impl AsyncRead + Unpin {
+    std::io::Cursor::new(read_already).chain(rest)
+}
+
+fn gone() -> CloseInfo {
+    CloseInfo { code: close_code::ABNORMAL, reason: ByteString::new(), was_clean: false }
+}
+
+async fn run(
+    read: impl AsyncRead + Unpin,
+    mut write: impl AsyncWrite + Unpin,
+    socket: &Socket,
+) {
+    let (frames, _) = after_handshake_split(read, tokio::io::sink(), Role::Server);
+    let mut reader = MessageReader::new(frames, socket.message_bytes_max);
+    let heartbeat = Heartbeat {
+        ping_interval: Duration::from_millis(socket.limits.ping_interval_ms),
+        pong: Duration::from_millis(socket.limits.pong_ms),
+    };
+    let mut writing = Box::pin(write_loop(&mut write, &socket.outbound, heartbeat));
+    let mut reading = Box::pin(read_loop(&mut reader, socket));
+    let wait = Duration::from_millis(socket.limits.close_ms);
+    tokio::select! {
+        info = &mut reading => {
+            socket.tell_closed(info);
+            // Our Close frame, be it the answer to theirs, goes out behind what is queued. When
+            // it does not, the connection is simply dropped.
+            let _ = timeout(wait, &mut writing).await;
+        }
+        end = &mut writing => socket.tell_closed(match end {
+            // Ours is out; theirs is still to come.
+            WriteEnd::Closed => timeout(wait, &mut reading).await.unwrap_or_else(|_| gone()),
+            WriteEnd::Broken | WriteEnd::Silent => gone(),
+        }),
+    }
+    drop(writing);
+    // The peer may be gone already.
+    let _ = write.shutdown().await;
+}
+
+/// Reads until the peer's Close frame, a violation or the end of the stream; in the first two
+/// cases our own Close frame has been queued.
+async fn read_loop<S: AsyncRead + Unpin>(
+    reader: &mut MessageReader<S>,
+    socket: &Socket,
+) -> CloseInfo {
+    let outbound = &socket.outbound;
+    loop {
+        let incoming = reader.next().await;
+        outbound.heard();
+        match incoming {
+            Ok(Incoming::Message(message)) => {
+                socket.room.message(socket.connection, message).await;
+            }
+            Ok(Incoming::Ping(payload)) => outbound.push(&Frame::pong(&payload)),
+            Ok(Incoming::Pong) => {}
+            Ok(Incoming::Close(None)) => {
+                outbound.close(None, "");
+                let code = close_code::NO_STATUS;
+                return CloseInfo { code, reason: ByteString::new(), was_clean: true };
+            }
+            Ok(Incoming::Close(Some((code, reason)))) => {
+                outbound.close(Some(code), &reason);
+                return CloseInfo { code, reason, was_clean: true };
+            }
+            Err(ReadEnd::Gone) => {
+                // Nobody is left to read what waits.
+                outbound.forget_queued();
+                outbound.close(None, "");
+                return gone();
+            }
+            Err(ReadEnd::Violation { code, reason }) => {
+                outbound.close(Some(code), reason);
+                return CloseInfo { code, reason: reason.into(), was_clean: false };
+            }
+            Err(ReadEnd::TooBig { max }) => {
+                let reason = format!("Message is too large: more than {max} bytes");
+                outbound.close(Some(close_code::TOO_BIG), &reason);
+                let error = ON_ERROR.to_owned();
+                socket.room.tell(Input::Error { client: socket.connection, error });
+                let code = close_code::TOO_BIG;
+                return CloseInfo { code, reason: reason.into(), was_clean: false };
+            }
+        }
+    }
+}
