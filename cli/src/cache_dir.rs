@@ -1,7 +1,7 @@
 //! Where things are kept that can be made again: esbuild, compiled engines.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Names another folder than the usual one.
 pub(crate) const VARIABLE: &str = "PARTYKIT_CACHE_DIR";
@@ -25,6 +25,12 @@ pub(crate) fn cache_dir() -> Option<PathBuf> {
             .or_else(|| env::home_dir().map(|home| home.join(".cache")))
     };
     users.map(|folder| folder.join("partykit"))
+}
+
+/// The part of the cache for compiled engines. A folder of its own, because whoever keeps it tidy
+/// deletes every file there that is not an engine.
+pub(crate) fn engines(cache: &Path) -> PathBuf {
+    cache.join("engines")
 }
 
 fn set(name: &str) -> Option<PathBuf> {

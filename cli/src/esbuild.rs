@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tokio::process::Command;
 
 /// The version that is installed when the project has none.
@@ -20,6 +21,9 @@ const OLDEST: (u32, u32) = (0, 17);
 
 /// Ten megabytes over a slow line.
 const INSTALL_LIMIT: Duration = Duration::from_secs(180);
+
+/// Where npm puts the packages of esbuild's platforms.
+const SCOPE: &str = "node_modules/@esbuild";
 
 /// Names a binary to be used as it is.
 const VARIABLE: &str = "PARTYKIT_ESBUILD";
@@ -132,16 +136,34 @@ impl Esbuild {
         std::fs::create_dir_all(cache).map_err(failed)?;
         let unfinished = tempfile::tempdir_in(cache).map_err(failed)?;
         run_npm(unfinished.path(), package).await?;
-        let home = home(cache);
-        let moved = std::fs::rename(unfinished.path(), &home);
         let program = installed(cache, package);
-        match moved {
-            _ if program.is_file() => Ok(Self { program }),
-            Err(source) => Err(failed(source)),
-            Ok(()) => Err(EsbuildError::Npm {
+        if !binary(&unfinished.path().join(SCOPE).join(package)).is_file() {
+            return Err(EsbuildError::Npm {
                 output: format!("it left no {}", program.display()),
-            }),
+            });
         }
+        place(unfinished, &home(cache), &program).map_err(failed)?;
+        Ok(Self { program })
+    }
+}
+
+/// Makes what was installed into `unfinished` the folder `home`, all at once. Another process may
+/// have been faster, which is as good; an older `home` without the program is replaced.
+fn place(unfinished: TempDir, home: &Path, program: &Path) -> io::Result<()> {
+    let parent = home.parent().unwrap_or(home);
+    let replaced = tempfile::tempdir_in(parent)?;
+    if home.exists() && !program.is_file() {
+        // Somebody else may be doing the same: then it is theirs that is moved in below.
+        let _ = std::fs::rename(home, replaced.path().join("replaced"));
+    }
+    match std::fs::rename(unfinished.path(), home) {
+        Ok(()) => {
+            // Nothing is left at its old name that would have to be removed.
+            let _ = unfinished.keep();
+            Ok(())
+        }
+        Err(_) if program.is_file() => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -151,7 +173,7 @@ fn home(cache: &Path) -> PathBuf {
 }
 
 fn installed(cache: &Path, package: &str) -> PathBuf {
-    binary(&home(cache).join("node_modules/@esbuild").join(package))
+    binary(&home(cache).join(SCOPE).join(package))
 }
 
 /// Inside a platform package.
@@ -283,6 +305,27 @@ mod tests {
             Esbuild::find(root.path(), Some(&cache)).unwrap(),
             Some(Esbuild { program })
         );
+    }
+
+    #[test]
+    fn a_damaged_installation_is_replaced_and_a_whole_one_is_kept() {
+        let cache = tempfile::tempdir().unwrap();
+        let home = home(cache.path());
+        let package = platform_package().unwrap();
+        let program = installed(cache.path(), package);
+        fs::create_dir_all(home.join("node_modules")).unwrap();
+        fs::write(home.join("node_modules/leftover"), "").unwrap();
+        for round in ["1.0.0", "2.0.0"] {
+            let unfinished = tempfile::tempdir_in(cache.path()).unwrap();
+            platform(&unfinished.path().join("node_modules"), round);
+            place(unfinished, &home, &program).unwrap();
+            let manifest = home.join(SCOPE).join(package).join("package.json");
+            let text = fs::read_to_string(manifest).unwrap();
+            assert!(text.contains("1.0.0"), "{text}");
+            assert!(program.is_file());
+        }
+        let left: Vec<_> = fs::read_dir(cache.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
     }
 
     #[cfg(unix)]

@@ -1,5 +1,12 @@
 //! The built binary, run as people run it: what it prints where, and how it exits.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and shows what its command printed"
+)]
+
 #[path = "cli/bundling.rs"]
 mod bundling;
 #[path = "cli/config.rs"]

@@ -5,6 +5,7 @@
 import { reportRejection } from "./internal/errors.js";
 import { native } from "./internal/native.js";
 import "./internal/clone.js";
+import "./internal/no-eval.js";
 import { expose } from "./internal/webidl.js";
 import { AbortController, AbortSignal } from "./web/abort.js";
 import { console } from "./web/console.js";

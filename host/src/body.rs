@@ -29,9 +29,15 @@ pub(crate) async fn read(body: Body, max: u64) -> Result<Option<Bytes>, RouteErr
 /// Method, absolute URL and headers as room code sees them. The scheme is `http` as in PartyKit,
 /// for WebSockets too.
 pub(crate) fn head<B>(request: &http::Request<B>, client: std::net::IpAddr) -> RequestHead {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
     let host = host.or_else(|| request.uri().authority().map(|host| host.as_str()));
-    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let path = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |path| path.as_str());
     let mut headers = fields(request.headers());
     for name in ["cf-connecting-ip", "x-real-ip"] {
         headers.push((name.to_owned(), client.to_string()));
@@ -44,12 +50,18 @@ pub(crate) fn head<B>(request: &http::Request<B>, client: std::net::IpAddr) -> R
 }
 
 fn fields(headers: &HeaderMap) -> Vec<Field> {
-    let kept = headers.iter().filter(|(name, _)| !is_forgeable(name.as_str()));
-    kept.map(|(name, value)| (name.as_str().to_owned(), latin1(value.as_bytes()))).collect()
+    let kept = headers
+        .iter()
+        .filter(|(name, _)| !is_forgeable(name.as_str()));
+    kept.map(|(name, value)| (name.as_str().to_owned(), latin1(value.as_bytes())))
+        .collect()
 }
 
 fn is_forgeable(name: &str) -> bool {
-    FORGEABLE.contains(&name) || FORGEABLE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    FORGEABLE.contains(&name)
+        || FORGEABLE_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
 }
 
 /// Fetch reads header bytes as Latin-1.
@@ -59,8 +71,13 @@ fn latin1(bytes: &[u8]) -> String {
 
 /// Headers that say how a message is carried are the HTTP library's to write.
 fn is_framing(name: &HeaderName) -> bool {
-    [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH, header::UPGRADE]
-        .contains(name)
+    [
+        header::CONNECTION,
+        header::TRANSFER_ENCODING,
+        header::CONTENT_LENGTH,
+        header::UPGRADE,
+    ]
+    .contains(name)
 }
 
 /// To what the HTTP library sends. A header it cannot send is left out.
@@ -70,8 +87,10 @@ pub(crate) fn to_http(response: Response) -> http::Response<Body> {
     *http.status_mut() =
         http::StatusCode::from_u16(response.status).unwrap_or(http::StatusCode::OK);
     for (name, value) in response.headers {
-        let bytes: Vec<u8> =
-            value.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect();
+        let bytes: Vec<u8> = value
+            .chars()
+            .map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?'))
+            .collect();
         let name = HeaderName::try_from(name);
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(&bytes))
             && !is_framing(&name)
@@ -97,7 +116,12 @@ mod tests {
             .unwrap();
         let head = head(&request, "127.0.0.1".parse().unwrap());
         assert_eq!(head.url, "http://example.org:1999/party/r?x=1");
-        assert!(!head.headers.iter().any(|(_, value)| value.contains("6.6.6.6")));
+        assert!(
+            !head
+                .headers
+                .iter()
+                .any(|(_, value)| value.contains("6.6.6.6"))
+        );
         let ip = ("cf-connecting-ip".to_owned(), "127.0.0.1".to_owned());
         assert!(head.headers.contains(&ip));
     }
@@ -110,7 +134,11 @@ mod tests {
             ("content-length".to_owned(), "999".to_owned()),
             ("bad name".to_owned(), "x".to_owned()),
         ];
-        let http = to_http(Response { status: 418, headers, body: "tea".into() });
+        let http = to_http(Response {
+            status: 418,
+            headers,
+            body: "tea".into(),
+        });
         assert_eq!(http.status(), 418);
         assert_eq!(http.headers().get_all("set-cookie").iter().count(), 2);
         assert_eq!(http.headers().len(), 2);

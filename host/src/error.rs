@@ -80,7 +80,9 @@ impl RouteError {
     pub(crate) fn response(&self) -> Response {
         let mut response = Response::text(self.status(), self.to_string());
         if self.status() == 503 {
-            response.headers.push(("retry-after".to_owned(), "1".to_owned()));
+            response
+                .headers
+                .push(("retry-after".to_owned(), "1".to_owned()));
         }
         response
     }

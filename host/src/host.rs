@@ -71,7 +71,14 @@ impl Host {
         for (listener, _) in listeners {
             servers.spawn(serve(listener, app.clone(), stopped.clone()));
         }
-        Ok(Self { app, engine, limits, address, stop, servers })
+        Ok(Self {
+            app,
+            engine,
+            limits,
+            address,
+            stop,
+            servers,
+        })
     }
 
     /// The first address listened on, with the port that was taken.
@@ -85,9 +92,14 @@ impl Host {
     pub async fn swap(&self, deployment: Deployment) {
         let limits = self.limits.clone();
         let factory = factory(&self.engine, &deployment, &limits);
-        self.app.directory.replace_maker(RoomMaker { limits, factory });
+        self.app
+            .directory
+            .replace_maker(RoomMaker { limits, factory });
         *self.app.deployment.write() = Arc::new(deployment);
-        self.app.directory.stop_rooms(close_code::RESTART, NEW_CODE).await;
+        self.app
+            .directory
+            .stop_rooms(close_code::RESTART, NEW_CODE)
+            .await;
     }
 
     /// Stops accepting, lets rooms finish what they are doing within `shutdown_ms`, makes their
@@ -101,7 +113,10 @@ impl Host {
         let _ = timeout(patience, rooms).await;
         self.app.sockets.close();
         let _ = timeout(patience, self.app.sockets.wait()).await;
-        let _ = timeout(patience, async { while self.servers.join_next().await.is_some() {} }).await;
+        let _ = timeout(patience, async {
+            while self.servers.join_next().await.is_some() {}
+        })
+        .await;
         let directory = self.app.directory.clone();
         // The last commit blocks its thread.
         let _ = tokio::task::spawn_blocking(move || directory.committer().shutdown()).await;
@@ -146,10 +161,14 @@ async fn listen(addresses: &[SocketAddr]) -> Result<Vec<(TcpListener, SocketAddr
             let local = listener.local_addr()?;
             Ok((listener, local))
         };
-        listeners.push(bound.await.map_err(|source: std::io::Error| match source.kind() {
-            std::io::ErrorKind::AddrInUse => HostError::PortTaken { address },
-            _ => HostError::Listen { address, source },
-        })?);
+        listeners.push(
+            bound
+                .await
+                .map_err(|source: std::io::Error| match source.kind() {
+                    std::io::ErrorKind::AddrInUse => HostError::PortTaken { address },
+                    _ => HostError::Listen { address, source },
+                })?,
+        );
     }
     Ok(listeners)
 }
@@ -165,5 +184,8 @@ async fn serve(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receive
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     // Never an error: failed accepts are retried inside.
-    let _ = axum::serve(listener, service).with_graceful_shutdown(stopped).into_future().await;
+    let _ = axum::serve(listener, service)
+        .with_graceful_shutdown(stopped)
+        .into_future()
+        .await;
 }

@@ -24,7 +24,9 @@ pub(crate) fn parse(path: &str) -> Result<Route, RouteError> {
         }
         _ => return Ok(Route::Other),
     };
-    let Some(room) = room.filter(|room| !room.is_empty()) else { return Ok(Route::Other) };
+    let Some(room) = room.filter(|room| !room.is_empty()) else {
+        return Ok(Route::Other);
+    };
     if party.is_empty() {
         return Err(RouteError::NoParty);
     }
@@ -32,7 +34,10 @@ pub(crate) fn parse(path: &str) -> Result<Route, RouteError> {
         IdError::Character { name, .. } => RouteError::PartyNotFound(name),
         other => RouteError::Name(other),
     })?;
-    Ok(Route::Room { party, room: RoomId::parse(room)? })
+    Ok(Route::Room {
+        party,
+        room: RoomId::parse(room)?,
+    })
 }
 
 #[cfg(test)]
@@ -50,7 +55,10 @@ mod tests {
     fn both_forms_address_the_same_room_and_leave_the_rest_of_the_path_to_it() {
         assert_eq!(room("/party/r"), ("main".into(), "r".into()));
         assert_eq!(room("/parties/main/r"), ("main".into(), "r".into()));
-        assert_eq!(room("/parties/main/r/any/path"), ("main".into(), "r".into()));
+        assert_eq!(
+            room("/parties/main/r/any/path"),
+            ("main".into(), "r".into())
+        );
         assert_eq!(room("/party/r/"), ("main".into(), "r".into()));
     }
 
@@ -61,8 +69,15 @@ mod tests {
 
     #[test]
     fn paths_without_a_room_are_for_static_files() {
-        for path in ["/party", "/party/", "/parties/main", "/parties/main/", "//party/r", "/", "/x"]
-        {
+        for path in [
+            "/party",
+            "/party/",
+            "/parties/main",
+            "/parties/main/",
+            "//party/r",
+            "/",
+            "/x",
+        ] {
             assert_eq!(parse(path), Ok(Route::Other), "{path}");
         }
     }
@@ -70,6 +85,9 @@ mod tests {
     #[test]
     fn a_party_must_be_named() {
         assert_eq!(parse("/parties//room"), Err(RouteError::NoParty));
-        assert_eq!(parse("/parties/Main/r"), Err(RouteError::PartyNotFound("Main".into())));
+        assert_eq!(
+            parse("/parties/Main/r"),
+            Err(RouteError::PartyNotFound("Main".into()))
+        );
     }
 }

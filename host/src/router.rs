@@ -32,11 +32,20 @@ async fn dispatch(
 ) -> Response {
     let started = Instant::now();
     let method = request.method().to_string();
-    let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let path = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |path| path.as_str())
+        .to_owned();
     let answer = answer(&app, client, request).await;
     let response = answer.unwrap_or_else(|error| body::to_http(error.response()));
     let status = response.status().as_u16();
-    app.log.request(&RequestLine { method, path, status, duration: started.elapsed() });
+    app.log.request(&RequestLine {
+        method,
+        path,
+        status,
+        duration: started.elapsed(),
+    });
     response
 }
 
@@ -51,7 +60,11 @@ async fn answer(
             if party != PartyName::main() {
                 return Err(RouteError::PartyNotFound(party.to_string()));
             }
-            let key = RoomKey { project: deployment.project.clone(), party, room };
+            let key = RoomKey {
+                project: deployment.project.clone(),
+                party,
+                room,
+            };
             if party::is_upgrade(&request) {
                 party::connect(app, key, client.ip(), request).await
             } else {

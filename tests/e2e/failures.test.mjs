@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
-import { describe, test as plainTest } from "node:test";
+import { describe } from "node:test";
 import { Client, Refused } from "./client.mjs";
-import { Host, Run, hostFor, project } from "./host.mjs";
+import { alone, hostFor, project } from "./host.mjs";
 
 const ECHO = `export default class { onMessage(message, sender) { sender.send(message); } }`;
 
@@ -15,7 +15,7 @@ describe("a room that misbehaves", () => {
       export default class {
         onMessage(message, sender) {
           if (message === "spin") for (;;) {}
-          if (message === "spin in jobs") { const again = () => Promise.resolve().then(again); again(); return; }
+          if (message === "spin in jobs") return (async () => { for (;;) await null; })();
           if (message === "hoard") for (;;) hoard.push(new Uint8Array(1 << 20).fill(1));
           if (message === "recurse") { try { (function f() { f(); })(); } catch (e) { message = e.name; } }
           sender.send(message);
@@ -68,52 +68,52 @@ describe("a room that misbehaves", () => {
   });
 });
 
-plainTest("a syntax error ends the start with the file and the line", async () => {
+alone("a syntax error ends the start with the file and the line", async ({ run, start }) => {
   const folder = project({ "server.js": `const fine = 1;\nexport default class {{\n` });
-  const run = new Run(["dev", "--port", "0", "--no-hotkeys"], { cwd: folder });
-  const { code } = await run.exit;
-  assert.equal(code, 1, run.output);
-  assert.match(run.output, /server\.js:2/);
+  const host = run(["dev", "--port", "0", "--no-hotkeys"], { cwd: folder });
+  const { code } = await host.exit;
+  assert.equal(code, 1, host.output);
+  assert.match(host.output, /server\.js:2/);
 });
 
-plainTest("a throw at top level is shown at the start and to visitors", async () => {
+alone("a throw at top level is shown at the start and to visitors", async ({ run, start }) => {
   const folder = project({ "server.js": `throw new Error("top level trouble");\nexport default class {}\n` });
-  const run = new Run(["dev", "--port", "0", "--no-hotkeys"], { cwd: folder });
-  await run.printed(/top level trouble/);
-  const [, port] = await run.printed(/Ready on http:\/\/[^\s/]+:(\d+)/i);
+  const host = run(["dev", "--port", "0", "--no-hotkeys"], { cwd: folder });
+  await host.printed(/top level trouble/, 15_000);
+  const [, port] = await host.printed(/Ready on http:\/\/[^\s/]+:(\d+)/i);
   const response = await fetch(`http://127.0.0.1:${port}/party/r`);
   assert.equal(response.status, 500);
   assert.match(await response.text(), /top level trouble/);
   await assert.rejects(Client.open(`ws://127.0.0.1:${port}/party/r`), Refused);
-  assert.equal(await run.stop(), 0);
+  assert.equal(await host.stop(), 0);
 });
 
-plainTest("a main that does not exist is named, with the exit code of a wrong configuration", async () => {
-  const run = new Run(["dev", "--port", "0", "--no-hotkeys"], {
+alone("a main that does not exist is named, with the exit code of a wrong configuration", async ({ run, start }) => {
+  const host = run(["dev", "--port", "0", "--no-hotkeys"], {
     cwd: project({ "partykit.json": { name: "e2e", main: "missing.ts" } }),
   });
-  const { code } = await run.exit;
-  assert.equal(code, 2, run.output);
-  assert.match(run.output, /missing\.ts/);
+  const { code } = await host.exit;
+  assert.equal(code, 2, host.output);
+  assert.match(host.output, /missing\.ts/);
 });
 
-plainTest("a port that is taken is one line with a hint", async () => {
+alone("a port that is taken is one line with a hint", async ({ run, start }) => {
   const other = createServer();
   const port = await new Promise((done) => other.listen(0, "127.0.0.1", () => done(other.address().port)));
   try {
-    const run = new Run(["dev", "--port", String(port), "--no-hotkeys"], { cwd: project({ "server.js": ECHO }) });
-    const { code } = await run.exit;
-    assert.equal(code, 1, run.output);
-    assert.match(run.output, new RegExp(`port ${port} is taken`));
-    assert.match(run.output, /hint:/);
+    const host = run(["dev", "--port", String(port), "--no-hotkeys"], { cwd: project({ "server.js": ECHO }) });
+    const { code } = await host.exit;
+    assert.equal(code, 1, host.output);
+    assert.match(host.output, new RegExp(`port ${port} is taken`));
+    assert.match(host.output, /hint:/);
   } finally {
     other.close();
   }
 });
 
 for (const signal of ["SIGTERM", "SIGINT"]) {
-  plainTest(`${signal} with open sockets: clients see 1012, the exit code is 0`, async () => {
-    const host = await Host.start(project({ "server.js": ECHO }));
+  alone(`${signal} with open sockets: clients see 1012, the exit code is 0`, async ({ run, start }) => {
+    const host = await start(project({ "server.js": ECHO }));
     const clients = await Promise.all(
       Array.from({ length: 20 }, (_, i) => Client.open(host.ws(`/party/r${i % 4}`))),
     );

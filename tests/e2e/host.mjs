@@ -137,3 +137,24 @@ export function hostFor(files, args) {
       }
     });
 }
+
+/**
+ * A test with processes of its own. Its callback gets `run(args, options)` and `start(folder, args)`;
+ * whatever they started and is still there at the end, after a failure too, is killed: a process left
+ * behind would keep the test's own process from ending.
+ */
+export function alone(name, body) {
+  return test(name, async (context) => {
+    const started = [];
+    context.after(() => started.forEach((run) => run.signal("SIGKILL")));
+    const run = (...args) => {
+      started.push(new Run(...args));
+      return started.at(-1);
+    };
+    const start = async (...args) => {
+      started.push(await Host.start(...args));
+      return started.at(-1);
+    };
+    await body({ run, start });
+  });
+}

@@ -4,9 +4,8 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test as plainTest } from "node:test";
 import { Client } from "./client.mjs";
-import { Host, hostFor, project } from "./host.mjs";
+import { alone, hostFor, project } from "./host.mjs";
 
 // Runs what a test sends as the body of a function of `storage`, and answers with the result.
 const ROOM = `
@@ -105,20 +104,20 @@ test("a turn may write megabytes and list them", async (host) => {
   assert.equal(await ask(host, "large", "large"), 100);
 });
 
-plainTest("with --persist storage survives a restart, and a kill", async () => {
+alone("with --persist storage survives a restart, and a kill", async ({ run, start }) => {
   const folder = project({ "server.js": ROOM });
   const state = mkdtempSync(join(tmpdir(), "partykit-state-"));
   try {
-    const first = await Host.start(folder, ["--persist", state]);
+    const first = await start(folder, ["--persist", state]);
     await ask(first, "r", "set");
     assert.equal(await first.stop(), 0);
-    const second = await Host.start(folder, ["--persist", state]);
+    const second = await start(folder, ["--persist", state]);
     assert.deepEqual(await ask(second, "r", "get"), [["x", 1]]);
     assert.deepEqual(await ask(second, "other", "get"), [], "another room sees it");
     await ask(second, "killed", "set");
     second.signal("SIGKILL");
     await second.exit;
-    const third = await Host.start(folder, ["--persist", state]);
+    const third = await start(folder, ["--persist", state]);
     assert.deepEqual(await ask(third, "killed", "get"), [["x", 1]], "an acknowledged write is lost");
     assert.equal(await third.stop(), 0);
   } finally {
@@ -126,12 +125,12 @@ plainTest("with --persist storage survives a restart, and a kill", async () => {
   }
 });
 
-plainTest("two hosts cannot have the same directory", async () => {
+alone("two hosts cannot have the same directory", async ({ run, start }) => {
   const folder = project({ "server.js": ROOM });
   const state = mkdtempSync(join(tmpdir(), "partykit-state-"));
-  const first = await Host.start(folder, ["--persist", state]);
+  const first = await start(folder, ["--persist", state]);
   try {
-    await assert.rejects(Host.start(folder, ["--persist", state]), /another process|in use|locked/i);
+    await assert.rejects(start(folder, ["--persist", state]), /another process|in use|locked/i);
   } finally {
     await first.stop();
     rmSync(state, { recursive: true, force: true });

@@ -33,6 +33,12 @@ impl Source {
         ending.is_some_and(|ending| endings.contains(&ending))
     }
 
+    /// A file of nothing but tests: in a folder of them, or set apart from the file it tests.
+    pub(crate) fn is_tests(&self) -> bool {
+        let stem = self.path.rsplit_once('.').map_or("", |(stem, _)| stem);
+        stem.ends_with("_tests") || self.path.split('/').any(|part| part == "tests")
+    }
+
     /// Path, number and text of each line, for complaints.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (String, &str)> {
         let number = |(index, line)| (format!("{}:{}", self.path, index + 1), line);

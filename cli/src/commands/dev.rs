@@ -10,7 +10,7 @@ use partykit_host::Host;
 
 use crate::args::DevArgs;
 use crate::bundle::{Bundle, Bundler};
-use crate::cache_dir::cache_dir;
+use crate::cache_dir::{self, cache_dir};
 use crate::env_file;
 use crate::error::CliError;
 use crate::esbuild::{self, Esbuild};
@@ -110,7 +110,8 @@ async fn start(plan: Plan, output: Output) -> Result<Host, CliError> {
         if attempt == 1 {
             tell(&plan, &bundle, output);
         }
-        let starting = host::start(&plan, bundle, port, cache.clone(), output);
+        let engines = cache.as_deref().map(cache_dir::engines);
+        let starting = host::start(&plan, bundle, port, engines, output);
         match explained(starting, output).await {
             Err(CliError::PortTaken { port: taken }) if may_move(plan.port, attempt) => {
                 port = host::free_port(Some(taken).filter(|_| plan.port == Port::Any))?;

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Once;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than anything takes, the first compilation of an engine included.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -143,11 +143,7 @@ impl Running {
 
     #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([&format!("-{name}"), &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
+        assert!(kill(name, self.child.id()));
     }
 
     /// The exit code of a process that was told to end.
@@ -166,6 +162,38 @@ impl Drop for Running {
             let errors: Vec<_> = self.stderr.iter().collect();
             eprintln!("stderr:\n{}", errors.join("\n"));
         }
+    }
+}
+
+/// Whether the process still runs. One that has ended and that nobody asked for its exit code
+/// takes signals, but has no command line any more.
+#[cfg(unix)]
+pub(crate) fn runs(process: u32) -> bool {
+    match fs::read(format!("/proc/{process}/cmdline")) {
+        Ok(line) => !line.is_empty(),
+        Err(_) => kill("0", process),
+    }
+}
+
+/// Whether the process took the signal; 0 only asks whether it is there.
+#[cfg(unix)]
+pub(crate) fn kill(signal: &str, process: u32) -> bool {
+    let arguments = [format!("-{signal}"), process.to_string()];
+    let mut command = Command::new("kill");
+    let quiet = command.args(arguments).stderr(Stdio::null());
+    quiet.status().unwrap().success()
+}
+
+/// What `look` finds at last, for things that nothing tells us of.
+#[cfg(unix)]
+pub(crate) fn eventually<T>(look: impl Fn() -> Option<T>) -> T {
+    let end = Instant::now() + LIMIT;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "it did not happen within {LIMIT:?}");
+        thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use crate::harness::{Project, Running};
+#[cfg(unix)]
+use crate::harness::{eventually, kill, runs};
 
 const ROOM: &str = "
 export default class Room {
@@ -184,4 +186,93 @@ fn keys_without_effect_and_a_missing_folder_are_warned_of() {
         "warning: partykit.json: no effect yet: serve.build, parties\n\
          warning: the folder public of \"serve\" does not exist"
     );
+}
+
+#[test]
+fn code_that_throws_while_it_is_loaded_is_told_and_answered_with_its_message() {
+    let project = Project::bundled(&[(
+        "server.ts",
+        "const none: any = undefined;\nexport default class {}\nnone.x;\n",
+    )]);
+    let arguments = ["dev", "server.ts", "--port", "0", "--persist", "false"];
+    let mut running = Running::start(project.command(&arguments));
+    for _ in 0..2 {
+        let (_, answer) = get(running.port, "/party/r");
+        assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+        assert!(
+            answer.contains("cannot read property 'x' of undefined"),
+            "{answer}"
+        );
+    }
+    let line = running.wait_for("GET /party/r");
+    assert!(line.starts_with("GET /party/r 500 ("), "{line}");
+    let said = running.errors();
+    let expected = "error main/r: the code could not be loaded: \
+                    TypeError: cannot read property 'x' of undefined\n";
+    assert!(said.contains(expected), "{said}");
+    assert!(said.contains("(server.ts:3:1)"), "{said}");
+}
+
+#[test]
+fn an_exception_is_told_with_the_places_of_the_source() {
+    let project = Project::bundled(&[
+        (
+            "src/server.ts",
+            "import { fail } from './fail';\nexport default { onRequest: fail };\n",
+        ),
+        (
+            "src/fail.ts",
+            "interface Nothing {}\nexport function fail(): Nothing {\n  throw new Error('on purpose');\n}\n",
+        ),
+    ]);
+    let arguments = ["dev", "src/server.ts", "--port", "0", "--persist", "false"];
+    let mut running = Running::start(project.command(&arguments));
+    let (_, answer) = get(running.port, "/party/r");
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    running.wait_for("GET /party/r");
+    let said = running.errors();
+    assert_eq!(said.matches("Error: on purpose").count(), 1, "{said}");
+    assert!(said.contains("src/fail.ts:3:"), "{said}");
+    assert!(!said.contains("bundle.js"), "{said}");
+}
+
+#[test]
+fn a_second_dev_on_the_same_storage_is_refused_with_the_reason() {
+    let project = project("{main: 'src/server.ts'}");
+    let running = Running::start(project.command(&["dev", "--port", "0"]));
+    let ended = project.run(&["dev", "--port", "0"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .starts_with("error: the host could not be started\n"),
+        "{ended:?}"
+    );
+    assert!(
+        ended.stderr.contains(".partykit/state is in use"),
+        "{ended:?}"
+    );
+    assert!(!ended.stdout.contains("Ready"), "{ended:?}");
+    TcpStream::connect((Ipv4Addr::LOCALHOST, running.port)).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_while_it_starts_ends_it_and_what_it_runs() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let project = Project::new(&[("server.js", "export default {};\n")]);
+    // Says who it is and never ends, as a bundler that hangs.
+    project.write("hanging", "#!/bin/sh\necho $$ > started\nexec sleep 600\n");
+    let hanging = project.path("hanging");
+    std::fs::set_permissions(&hanging, PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = project.command(&["dev", "server.js", "--port", "0"]);
+    let mut child = command.env("PARTYKIT_ESBUILD", &hanging).spawn().unwrap();
+    let hung = eventually(|| {
+        let pid = std::fs::read_to_string(project.path("started")).ok()?;
+        pid.trim().parse::<u32>().ok()
+    });
+    kill("TERM", child.id());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    eventually(|| (!runs(hung)).then_some(()));
 }

@@ -53,7 +53,7 @@ const { Object: box, BigInt: bigint, Uint8Array: Bytes } = globalThis;
  */
 function viewProperty(view, name) {
   const owner = view instanceof DataView ? DataView.prototype : TypedArray;
-  return apply(getters[name].get(owner), view, []);
+  return apply(/** @type {() => any} */ (getters[name].get(owner)), view, []);
 }
 
 /** @type {Record<string, Map<object, () => any>>} */

@@ -3,6 +3,9 @@
 /** What a value of storage or of structuredClone may be; checked when it is written. */
 type Serializable = unknown;
 
+/** Made by internal/native.js. */
+export const native: Native;
+
 export interface Native {
   clock: {
     /** Milliseconds since 1970, with fractions. */
@@ -33,6 +36,8 @@ export interface Native {
   };
   events: {
     done(event: number): void;
+    /** Whether it is a promise of the engine's own that has its value. */
+    isFulfilled(value: unknown): boolean;
     /** Status 0 is none. */
     failed(event: number, message: string, detail: string, status: number): void;
     /** Headers are flat: name, value, name, value. */

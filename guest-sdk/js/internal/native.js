@@ -3,10 +3,9 @@
 // They arrive on a global that is deleted here, before any code of the user is evaluated; the
 // bundle cannot import this module (guest-sdk/quickjs/src/modules.rs).
 
-/** @typedef {import("./native.d.ts").Native} Native */
+const holder = /** @type {{ __partykitNative?: unknown }} */ (globalThis);
 
-const holder = /** @type {{ __partykitNative?: Native }} */ (globalThis);
-
-export const native = /** @type {Native} */ (holder.__partykitNative);
+// Its type stands in native.d.ts.
+export const native = holder.__partykitNative;
 
 delete holder.__partykitNative;

@@ -8,4 +8,6 @@
 export const scope = {
   /** The section that belongs to what runs now. */
   current: 0,
+  /** The innermost open section; party/sections.js keeps it. */
+  innermost: 0,
 };

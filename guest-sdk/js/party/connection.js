@@ -6,7 +6,7 @@
 
 import { windowOf } from "../internal/bytes.js";
 import { native } from "../internal/native.js";
-import { EventTarget } from "../web/events.js";
+import { EventTarget, hasListeners as hears } from "../web/events.js";
 import { closeArguments } from "./close.js";
 
 const { sendText, sendBytes, close } = native.connections;
@@ -30,6 +30,10 @@ export let isClosedHere;
 export let setTags;
 /** @type {(connection: Connection, tag: string) => boolean} */
 export let hasTag;
+
+/** Whether anybody has ever listened on any connection: most rooms never ask further. */
+export const listening = { somebody: false };
+export { hears };
 
 export class Connection extends EventTarget {
   static {
@@ -146,6 +150,16 @@ export class Connection extends EventTarget {
     this.#closed = true;
     this.#readyState = CLOSING;
     close(this.#handle, checked.code, checked.reason);
+  }
+
+  /**
+   * @param {string} type
+   * @param {((event: any) => void) | { handleEvent(event: any): void } | null} callback
+   * @param {boolean | import("../web/events.js").ListenerOptions} [options]
+   */
+  addEventListener(type, callback, options) {
+    listening.somebody = true;
+    super.addEventListener(type, callback, options);
   }
 
   /** Server ends are accepted before room code sees them. */

@@ -5,17 +5,19 @@
 import { native } from "../internal/native.js";
 import { eventsBegin } from "../internal/phase.js";
 import { scope } from "../internal/scope.js";
-import { CloseEvent, ErrorEvent, hasListeners, MessageEvent } from "../web/events.js";
+import { CloseEvent, ErrorEvent, MessageEvent } from "../web/events.js";
 import { incomingRequest } from "../web/request.js";
 import { outgoing, Response } from "../web/response.js";
 import {
-  CLOSED, CLOSING, Connection, handleOf, isClosedHere, setReadyState, setTags, tagsOf,
+  CLOSED, CLOSING, Connection, handleOf, hears, isClosedHere, listening,
+  setReadyState, setTags, tagsOf,
 } from "./connection.js";
 import { Connections, makeRoom } from "./room.js";
-import { innermost, startSection, whenIdle } from "./sections.js";
-import { isThenable, settleDone, settleFailed, whenDone } from "./settle.js";
+import { startSection, whenIdle } from "./sections.js";
+import { isThenable, settleFailed, whenDone } from "./settle.js";
 import { definitionOf, hibernates } from "./shape.js";
 
+const { done } = native.events;
 const WHEN_CONNECTING = "Uncaught exception when connecting";
 const WHEN_REQUESTING = "Uncaught exception when making a request";
 
@@ -57,7 +59,7 @@ export function onStart(event, section, id, internalID, name) {
   scope.current = section;
   const finish = (/** @type {number} */ event) => {
     leave();
-    settleDone(event);
+    done(event);
   };
   const fail = (/** @type {number} */ event, /** @type {unknown} */ error) => {
     leave();
@@ -92,7 +94,7 @@ function startNow() {
  * @param {string} method @param {string} url @param {string[]} headers
  */
 export function onConnect(event, handle, id, uri, method, url, headers) {
-  scope.current = innermost();
+  scope.current = scope.innermost;
   const connection = new Connection(handle, id, uri, hibernating);
   connections.add(connection);
   const fail = (/** @type {number} */ event, /** @type {unknown} */ error) => {
@@ -106,7 +108,7 @@ export function onConnect(event, handle, id, uri, method, url, headers) {
     const joined = isThenable(tags)
       ? Promise.resolve(tags).then((tags) => join(connection, tags, context))
       : join(connection, tags, context);
-    whenDone(event, joined, settleDone, fail);
+    whenDone(event, joined, done, fail);
   } catch (error) {
     fail(event, error);
   }
@@ -128,10 +130,10 @@ function join(connection, tags, context) {
 
 /** @param {number} event @param {number} sender @param {string | ArrayBuffer} data */
 export function onMessage(event, sender, data) {
-  scope.current = innermost();
+  scope.current = scope.innermost;
   const connection = connections.get(sender);
   if (connection === undefined) {
-    settleDone(event);
+    done(event);
     return;
   }
   let result;
@@ -145,10 +147,12 @@ export function onMessage(event, sender, data) {
   } catch (error) {
     failure = { error };
   }
-  if (hasListeners(connection)) connection.dispatchEvent(new MessageEvent("message", { data }));
-  if (failure !== undefined) settleFailed(event, failure.error, "Uncaught exception");
-  else if (result === undefined) settleDone(event);
-  else whenDone(event, result, settleDone, failed);
+  if (listening.somebody && hears(connection)) {
+    connection.dispatchEvent(new MessageEvent("message", { data }));
+  }
+  if (failure !== undefined) failed(event, failure.error);
+  else if (result === undefined) done(event);
+  else whenDone(event, result, done, failed);
 }
 
 /**
@@ -156,7 +160,7 @@ export function onMessage(event, sender, data) {
  * @param {number} code @param {string} reason @param {boolean} wasClean
  */
 export function onClose(event, handle, id, uri, code, reason, wasClean) {
-  scope.current = innermost();
+  scope.current = scope.innermost;
   // A guest that replaced a failed one never saw the connection's beginning.
   const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
   connections.remove(connection);
@@ -164,13 +168,13 @@ export function onClose(event, handle, id, uri, code, reason, wasClean) {
   else if (wasClean) setReadyState(connection, CLOSING);
   const over = (/** @type {number} */ event) => {
     setReadyState(connection, CLOSED);
-    settleDone(event);
+    done(event);
   };
   const call = () => isClass
     ? instance.onClose?.(connection, code, reason, wasClean)
     : instance.onClose?.(connection, room, code, reason, wasClean);
   deliver(event, call, over);
-  if (hasListeners(connection)) {
+  if (hears(connection)) {
     connection.dispatchEvent(new CloseEvent("close", { code, reason, wasClean }));
   }
 }
@@ -180,14 +184,14 @@ export function onClose(event, handle, id, uri, code, reason, wasClean) {
  * @param {string} message
  */
 export function onError(event, handle, id, uri, message) {
-  scope.current = innermost();
+  scope.current = scope.innermost;
   const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
   const error = new Error(message);
   const call = () => isClass
     ? instance.onError?.(connection, error)
     : instance.onError?.(connection, error, room);
-  deliver(event, call, settleDone);
-  if (hasListeners(connection)) {
+  deliver(event, call, done);
+  if (hears(connection)) {
     connection.dispatchEvent(new ErrorEvent("error", { error, message }));
   }
 }
@@ -197,7 +201,7 @@ export function onError(event, handle, id, uri, message) {
  * @param {ArrayBuffer | undefined} body
  */
 export function onRequest(event, method, url, headers, body) {
-  scope.current = innermost();
+  scope.current = scope.innermost;
   const fail = (/** @type {number} */ event, /** @type {unknown} */ error) =>
     settleFailed(event, error, WHEN_REQUESTING);
   try {

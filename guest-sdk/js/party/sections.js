@@ -19,9 +19,9 @@ const idle = [];
 
 const then = Promise.prototype.then;
 
-/** @returns {number} the innermost open section, 0 for none */
-export function innermost() {
-  return open.length === 0 ? 0 : open[open.length - 1].scope;
+/** Keeps `scope.innermost` true; called whenever `open` has changed. */
+function changed() {
+  scope.innermost = open.length === 0 ? 0 : open[open.length - 1].scope;
 }
 
 /**
@@ -31,8 +31,10 @@ export function innermost() {
  */
 export function startSection(of) {
   open.push({ scope: of, over: false, finish() {} });
+  changed();
   return () => {
     open.shift();
+    changed();
     resume();
   };
 }
@@ -58,7 +60,7 @@ export function blockConcurrencyWhile(callback) {
   const caller = scope.current;
   return new Promise((resolve, reject) => {
     const begin = () => run(caller, callback, resolve, reject);
-    if (caller === innermost()) begin();
+    if (caller === scope.innermost) begin();
     else waiting.push({ caller, begin });
   });
 }
@@ -74,9 +76,10 @@ function run(outer, callback, resolve, reject) {
   /** @type {Section} */
   const section = { scope: native.sections.enter(outer), over: false, finish() {} };
   open.push(section);
+  changed();
   // Jobs made from here on belong to the section, code around this call does not.
   queueMicrotask(() => {
-    scope.current = innermost();
+    scope.current = scope.innermost;
   });
   scope.current = section.scope;
   let result;
@@ -101,7 +104,7 @@ function run(outer, callback, resolve, reject) {
 /** Closes what is over, innermost first, and lets the next waiting call in. */
 function resume() {
   for (;;) {
-    const top = innermost();
+    const top = scope.innermost;
     const next = waiting.findIndex((call) => call.caller === top);
     if (next >= 0) {
       scope.current = top;
@@ -112,9 +115,10 @@ function resume() {
     if (section === undefined || !section.over) break;
     native.sections.leave(section.scope, true);
     open.pop();
+    changed();
     section.finish();
   }
-  scope.current = innermost();
+  scope.current = scope.innermost;
   for (let index = idle.length - 1; index >= 0; index--) {
     if (open.length <= idle[index].depth) idle.splice(index, 1)[0].resolve();
   }
@@ -126,5 +130,6 @@ function breakDown(section) {
     const inner = /** @type {Section} */ (open.pop());
     native.sections.leave(inner.scope, false);
   }
-  scope.current = innermost();
+  changed();
+  scope.current = scope.innermost;
 }

@@ -9,7 +9,7 @@
 import { failureOf, reportUncaught } from "../internal/errors.js";
 import { native } from "../internal/native.js";
 
-const { done, failed } = native.events;
+const { done, failed, isFulfilled } = native.events;
 const then = Promise.prototype.then;
 const resolved = Promise.resolve.bind(Promise);
 const apply = Reflect.apply;
@@ -46,6 +46,12 @@ export function whenDone(event, result, finish, fail) {
     attempt(event, result, finish, fail);
     return;
   }
+  // Most async handlers are done when they return. The value of such a promise cannot be looked
+  // at, so that only handlers without one take the short way.
+  if (finish === done && isFulfilled(result)) {
+    done(event);
+    return;
+  }
   const owed = new Owed(event);
   unsettled.set(event, new WeakRef(owed));
   const value = (/** @type {unknown} */ value) => {
@@ -74,11 +80,6 @@ function attempt(event, value, finish, fail) {
       reportUncaught(again);
     }
   }
-}
-
-/** @param {number} event */
-export function settleDone(event) {
-  done(event);
 }
 
 /**

@@ -7,6 +7,7 @@ import { asInterface } from "../internal/webidl.js";
 import { sinceStart } from "./performance.js";
 
 /** @typedef {{ type: string, callback: any, capture: boolean, once: boolean, removed: boolean }} Listener */
+/** @typedef {{ bubbles?: boolean, cancelable?: boolean, composed?: boolean }} EventInit */
 /** @typedef {{ once?: boolean, capture?: boolean, passive?: boolean, signal?: any }} ListenerOptions */
 
 /** @type {(event: Event, target: EventTarget | null) => void} */
@@ -35,7 +36,7 @@ export class Event {
   #current = null;
   #timeStamp = sinceStart();
 
-  /** @param {string} type @param {{ bubbles?: boolean, cancelable?: boolean, composed?: boolean }} [init] */
+  /** @param {string} type @param {EventInit} [init] */
   constructor(type, init) {
     if (arguments.length === 0) throw new TypeError("An event needs a type.");
     this.#type = `${type}`;
@@ -148,7 +149,7 @@ function invoke(callback, target, event) {
 export class CustomEvent extends Event {
   #detail;
 
-  /** @param {string} type @param {{ detail?: unknown }} [init] */
+  /** @param {string} type @param {EventInit & { detail?: unknown }} [init] */
   constructor(type, init) {
     super(type, init);
     this.#detail = init?.detail ?? null;
@@ -160,7 +161,7 @@ export class CustomEvent extends Event {
 export class MessageEvent extends Event {
   #init;
 
-  /** @param {string} type @param {{ data?: any, origin?: string, lastEventId?: string, source?: any, ports?: any[] }} [init] */
+  /** @param {string} type @param {EventInit & { data?: any, origin?: string, lastEventId?: string, source?: any, ports?: any[] }} [init] */
   constructor(type, init = {}) {
     super(type, init);
     this.#init = init;
@@ -176,7 +177,7 @@ export class MessageEvent extends Event {
 export class CloseEvent extends Event {
   #init;
 
-  /** @param {string} type @param {{ code?: number, reason?: string, wasClean?: boolean }} [init] */
+  /** @param {string} type @param {EventInit & { code?: number, reason?: string, wasClean?: boolean }} [init] */
   constructor(type, init = {}) {
     super(type, init);
     this.#init = init;
@@ -190,7 +191,7 @@ export class CloseEvent extends Event {
 export class ErrorEvent extends Event {
   #init;
 
-  /** @param {string} type @param {{ message?: string, filename?: string, lineno?: number, colno?: number, error?: unknown }} [init] */
+  /** @param {string} type @param {EventInit & { message?: string, filename?: string, lineno?: number, colno?: number, error?: unknown }} [init] */
   constructor(type, init = {}) {
     super(type, init);
     this.#init = init;

@@ -22,21 +22,28 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
  */
 
 export class Request extends Body {
+  /** @type {string} */
   #url;
   #method;
+  /** @type {Headers} */
   #headers;
+  /** @type {string} */
   #redirect;
+  /** @type {import("./abort.js").AbortSignal} */
   #signal;
+  /** @type {object | undefined} */
   #cf;
 
   /** @param {string | URL | Request} input @param {RequestInit} [init] */
   constructor(input, init = {}) {
+    /** @type {Request | undefined} */
     const from = input instanceof Request ? input : undefined;
     const method = checkedMethod(init.method ?? from?.method ?? "GET");
     const given = init.body ?? null;
     if (given !== null && (method === "GET" || method === "HEAD")) {
       throw new TypeError(`Request with a ${method} method cannot have a body.`);
     }
+    /** @type {string} */
     const url = from === undefined ? new URL(/** @type {string} */ (input)).href : from.url;
     const { source, type } = given === null && from !== undefined
       ? { source: takeSource(from), type: undefined }

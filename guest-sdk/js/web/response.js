@@ -24,14 +24,17 @@ export class Response extends Body {
     };
   }
 
+  /** @type {number} */
   #status;
+  /** @type {string} */
   #statusText;
+  /** @type {Headers} */
   #headers;
   #type = "default";
 
   /** @param {import("./body.js").BodyInit} [body] @param {ResponseInit | Response} [init] */
   constructor(body, init) {
-    const { status, statusText, headers } = init ?? {};
+    const { status, statusText, headers } = /** @type {ResponseInit} */ (init ?? {});
     const code = status === undefined ? 200 : Math.trunc(Number(status));
     if (!(code >= 200 && code <= 599)) {
       throw new RangeError(

@@ -6,7 +6,6 @@ import { reportUncaught } from "../internal/errors.js";
 import { native } from "../internal/native.js";
 import { requireHandler } from "../internal/phase.js";
 import { scope } from "../internal/scope.js";
-import { innermost } from "../party/sections.js";
 
 const { set, clear } = native.timers;
 /** Longer delays are more than any room lives. */
@@ -73,7 +72,7 @@ function arm(timer, ms) {
 
 /** The host's timer is due. @param {number} handle */
 export function onTimer(handle) {
-  scope.current = innermost();
+  scope.current = scope.innermost;
   const timer = byHandle.get(handle);
   if (timer === undefined) return;
   byHandle.delete(handle);

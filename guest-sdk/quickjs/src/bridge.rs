@@ -3,7 +3,10 @@
 //! Owns every place where Rust looks into an engine value's memory; the rest of the guest uses
 //! what stands here. It knows nothing of events or of the contract besides `refusal`.
 
-#![allow(unsafe_code, reason = "rquickjs copies strings and trusts them to be UTF-8; we do neither")]
+#![allow(
+    unsafe_code,
+    reason = "rquickjs copies strings and trusts them to be UTF-8; we do neither"
+)]
 
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -11,7 +14,9 @@ use std::ptr::NonNull;
 use std::slice;
 
 use rquickjs::function::Constructor;
-use rquickjs::{ArrayBuffer, CaughtError, Ctx, Error, Exception, FromJs, Object, Result, Value, qjs};
+use rquickjs::{
+    ArrayBuffer, CaughtError, Ctx, Error, Exception, FromJs, Object, Result, Value, qjs,
+};
 
 use crate::bindings::partykit::room::types::Refusal;
 
@@ -51,8 +56,10 @@ impl<'js> Text<'js> {
         let bytes =
             unsafe { qjs::JS_ToCStringLen(ctx.as_raw().as_ptr(), &raw mut len, value.as_raw()) };
         let bytes = NonNull::new(bytes.cast_mut().cast()).ok_or(Error::Exception)?;
-        let raw = RawText { ctx, bytes, len: len as usize };
-        let repaired = std::str::from_utf8(raw.bytes()).is_err().then(|| repair(raw.bytes()));
+        let raw = RawText { ctx, bytes, len };
+        let repaired = std::str::from_utf8(raw.bytes())
+            .is_err()
+            .then(|| repair(raw.bytes()));
         Ok(Self { raw, repaired })
     }
 }
@@ -148,7 +155,11 @@ pub(crate) fn define<'js>(object: &Object<'js>, key: &Value<'js>, value: Value<'
         qjs::JS_FreeAtom(ctx, atom);
         defined
     };
-    if defined < 0 { Err(Error::Exception) } else { Ok(()) }
+    if defined < 0 {
+        Err(Error::Exception)
+    } else {
+        Ok(())
+    }
 }
 
 /// The engine's own class of an object, whatever its prototype says, and that class's name.
@@ -202,7 +213,10 @@ impl Window<'_> {
         let end = self.offset.saturating_add(self.length);
         match bytes.unwrap_or_default().get(self.offset..end) {
             Some(window) => Ok(look(window)),
-            None => Err(Exception::throw_range(self.buffer.ctx(), "The buffer is too short.")),
+            None => Err(Exception::throw_range(
+                self.buffer.ctx(),
+                "The buffer is too short.",
+            )),
         }
     }
 
@@ -217,7 +231,10 @@ impl Window<'_> {
                 unsafe { all.as_mut()[self.offset..end].copy_from_slice(source) };
                 Ok(())
             }
-            _ => Err(Exception::throw_range(self.buffer.ctx(), "The buffer is too short.")),
+            _ => Err(Exception::throw_range(
+                self.buffer.ctx(),
+                "The buffer is too short.",
+            )),
         }
     }
 }
@@ -230,7 +247,10 @@ pub(crate) struct Thrown {
 
 impl Thrown {
     pub(crate) fn text(message: String) -> Self {
-        Self { detail: message.clone(), message }
+        Self {
+            detail: message.clone(),
+            message,
+        }
     }
 
     /// Name, message and stack of anything that can be thrown. Runs the value's getters, and
@@ -258,9 +278,16 @@ impl Thrown {
             (true, _) => Cow::Owned(name.clone()),
             (false, _) => Cow::Owned(format!("{name}: {message}")),
         };
-        let newline = if title.is_empty() || stack.is_empty() { "" } else { "\n" };
+        let newline = if title.is_empty() || stack.is_empty() {
+            ""
+        } else {
+            "\n"
+        };
         let detail = format!("{title}{newline}{}", stack.trim_end());
-        Self { message: if message.is_empty() { name } else { message }, detail }
+        Self {
+            message: if message.is_empty() { name } else { message },
+            detail,
+        }
     }
 }
 

@@ -30,25 +30,44 @@ impl JsRoom for Exports {
 impl Guest for Exports {
     fn describe() -> Description {
         let warnings = enter(|ctx| call(ctx, Hook::Warnings, ()));
-        Description { contract: CONTRACT.to_owned(), warnings: warnings.unwrap_or_default() }
+        Description {
+            contract: CONTRACT.to_owned(),
+            warnings: warnings.unwrap_or_default(),
+        }
     }
 
     fn on_start(event: EventId, scope: Scope, room: RoomInfo) {
         enter(|ctx| -> Result<()> {
             crate::natives::random::reseed(ctx)?;
             let who = (room.id, room.internal_id, room.party);
-            call(ctx, Hook::Start, (event as f64, scope as f64, who.0, who.1, who.2))
+            call(
+                ctx,
+                Hook::Start,
+                (event as f64, scope as f64, who.0, who.1, who.2),
+            )
         });
     }
 
     fn on_connect(event: EventId, client: ConnectionInfo, request: RequestHead) {
         enter(|ctx| -> Result<()> {
-            let ConnectionInfo { connection, id, uri } = client;
-            let RequestHead { method, url, headers } = request;
+            let ConnectionInfo {
+                connection,
+                id,
+                uri,
+            } = client;
+            let RequestHead {
+                method,
+                url,
+                headers,
+            } = request;
             let headers = fields(ctx, headers)?;
             let client = (connection as f64, id, uri);
             let event = event as f64;
-            call(ctx, Hook::Connect, (event, client.0, client.1, client.2, method, url, headers))
+            call(
+                ctx,
+                Hook::Connect,
+                (event, client.0, client.1, client.2, method, url, headers),
+            )
         });
     }
 
@@ -67,27 +86,58 @@ impl Guest for Exports {
 
     fn on_close(event: EventId, client: ConnectionInfo, info: CloseInfo) {
         enter(|ctx| -> Result<()> {
-            let ConnectionInfo { connection, id, uri } = client;
-            let CloseInfo { code, reason, was_clean } = info;
+            let ConnectionInfo {
+                connection,
+                id,
+                uri,
+            } = client;
+            let CloseInfo {
+                code,
+                reason,
+                was_clean,
+            } = info;
             let client = (connection as f64, id, uri);
             let event = event as f64;
-            call(ctx, Hook::Close, (event, client.0, client.1, client.2, code, reason, was_clean))
+            call(
+                ctx,
+                Hook::Close,
+                (event, client.0, client.1, client.2, code, reason, was_clean),
+            )
         });
     }
 
     fn on_error(event: EventId, client: ConnectionInfo, error: String) {
         enter(|ctx| -> Result<()> {
-            let ConnectionInfo { connection, id, uri } = client;
-            call(ctx, Hook::Error, (event as f64, connection as f64, id, uri, error))
+            let ConnectionInfo {
+                connection,
+                id,
+                uri,
+            } = client;
+            call(
+                ctx,
+                Hook::Error,
+                (event as f64, connection as f64, id, uri, error),
+            )
         });
     }
 
     fn on_request(event: EventId, request: Request) {
         enter(|ctx| -> Result<()> {
-            let RequestHead { method, url, headers } = request.head;
+            let RequestHead {
+                method,
+                url,
+                headers,
+            } = request.head;
             let headers = fields(ctx, headers)?;
-            let body = request.body.map(|body| ArrayBuffer::new(ctx.clone(), body)).transpose()?;
-            call(ctx, Hook::Request, (event as f64, method, url, headers, body))
+            let body = request
+                .body
+                .map(|body| ArrayBuffer::new(ctx.clone(), body))
+                .transpose()?;
+            call(
+                ctx,
+                Hook::Request,
+                (event as f64, method, url, headers, body),
+            )
         });
     }
 
@@ -102,7 +152,11 @@ impl Guest for Exports {
             let events: Vec<f64> = events.into_iter().map(|event| event as f64).collect();
             call(ctx, Hook::Stranded, (events,))
         });
-        stranded.unwrap_or_default().into_iter().map(|event| event as EventId).collect()
+        stranded
+            .unwrap_or_default()
+            .into_iter()
+            .map(|event| event as EventId)
+            .collect()
     }
 }
 

@@ -32,6 +32,7 @@ platform! {
     "internal/errors.js",
     "internal/inspect.js",
     "internal/native.js",
+    "internal/no-eval.js",
     "internal/phase.js",
     "internal/scope.js",
     "internal/webidl.js",
@@ -59,7 +60,10 @@ platform! {
 }
 
 fn platform_source(name: &str) -> Option<&'static str> {
-    PLATFORM.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
+    PLATFORM
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, source)| *source)
 }
 
 /// The source of [`BOOTSTRAP`].
@@ -98,7 +102,11 @@ impl Loader for PlatformLoader {
         name: &str,
         _attributes: Option<ImportAttributes<'js>>,
     ) -> Result<Module<'js, Declared>> {
-        let source = if name == TYPES_ONLY { Some("") } else { platform_source(name) };
+        let source = if name == TYPES_ONLY {
+            Some("")
+        } else {
+            platform_source(name)
+        };
         Module::declare(ctx.clone(), name, source.ok_or_else(|| unknown(ctx, name))?)
     }
 }
@@ -135,19 +143,31 @@ mod tests {
 
     #[test]
     fn relative_imports_are_resolved_from_the_importing_module() {
-        assert_eq!(join("partykit/web/url.js", "../internal/native.js"), "partykit/internal/native.js");
-        assert_eq!(join("partykit/bootstrap.js", "./web/url.js"), "partykit/web/url.js");
+        assert_eq!(
+            join("partykit/web/url.js", "../internal/native.js"),
+            "partykit/internal/native.js"
+        );
+        assert_eq!(
+            join("partykit/bootstrap.js", "./web/url.js"),
+            "partykit/web/url.js"
+        );
     }
 
     #[test]
     fn every_file_of_the_platform_is_embedded() {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../js");
         for folder in ["internal", "party", "web"] {
-            for entry in std::fs::read_dir(format!("{root}/{folder}")).unwrap().flatten() {
+            for entry in std::fs::read_dir(format!("{root}/{folder}"))
+                .unwrap()
+                .flatten()
+            {
                 let file = entry.file_name().into_string().unwrap();
                 if file.ends_with(".js") {
                     let name = format!("partykit/{folder}/{file}");
-                    assert!(platform_source(&name).is_some(), "{name} is not in the list");
+                    assert!(
+                        platform_source(&name).is_some(),
+                        "{name} is not in the list"
+                    );
                 }
             }
         }

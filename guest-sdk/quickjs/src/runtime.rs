@@ -2,7 +2,7 @@
 //! [`enter`]. Owns the job queue's draining and the report of unhandled rejections; what an event
 //! means is decided in JavaScript (guest-sdk/js/party/dispatch.js).
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::mem::ManuallyDrop;
 
 use rquickjs::function::IntoArgs;
@@ -15,10 +15,11 @@ use rquickjs::{
 use crate::bridge::{self, Thrown};
 use crate::{host, modules, natives};
 
-/// Bytes of stack that JavaScript may use before it meets a RangeError. The shadow stack is 1 MiB
-/// (artifact/build/nested.rs); what lies between serves the frames below the first JavaScript one
-/// and the native code that a deepest frame may still call.
-const STACK_BYTES: usize = 640 * 1024;
+/// Bytes of stack that code may use before it meets a RangeError. The shadow stack is 1 MiB
+/// (artifact/build/nested.rs), and wasm's own stack must be as large (`max_wasm_stack` of the
+/// host; frame.h says how the two are kept at one ratio). What lies between this and 1 MiB serves
+/// the frames below the first JavaScript one and what a deepest frame may still call.
+const STACK_BYTES: usize = 832 * 1024;
 
 /// Functions of guest-sdk/js/bootstrap.js that events are delivered to, by their index.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,6 +59,8 @@ struct Engine {
 }
 
 thread_local! {
+    /// Where the stack began when the host called.
+    static STACK_TOP: Cell<usize> = const { Cell::new(usize::MAX) };
     static ENGINE: OnceCell<Engine> = const { OnceCell::new() };
     /// Promises rejected in this turn that nobody has listened to yet, with their reasons.
     static REJECTED: RefCell<Vec<Rejection>> = const { RefCell::new(Vec::new()) };
@@ -72,13 +75,18 @@ struct Rejection {
 pub(crate) fn load(bundle: String, env: &str) -> std::result::Result<(), Thrown> {
     let engine = start_engine().map_err(|error| Thrown::text(format!("no engine: {error}")))?;
     let context = engine.context.clone();
+    STACK_TOP.set(stack_here());
     if ENGINE.with(|cell| cell.set(engine)).is_err() {
-        return Err(Thrown::text("this guest has loaded its code before".to_owned()));
+        return Err(Thrown::text(
+            "this guest has loaded its code before".to_owned(),
+        ));
     }
     context.with(|ctx| {
         let loaded = load_bundle(&ctx, bundle, env);
         drain(&ctx);
-        loaded.catch(&ctx).map_err(|error| Thrown::from_caught(&error))
+        loaded
+            .catch(&ctx)
+            .map_err(|error| Thrown::from_caught(&error))
     })
 }
 
@@ -95,7 +103,10 @@ fn start_engine() -> Result<Engine> {
             Error::new_loading_message("platform", thrown.detail)
         })
     })?;
-    Ok(Engine { hooks, context: ManuallyDrop::new(context) })
+    Ok(Engine {
+        hooks,
+        context: ManuallyDrop::new(context),
+    })
 }
 
 fn load_platform(ctx: &Ctx<'_>) -> Result<Vec<Persistent<Function<'static>>>> {
@@ -107,7 +118,12 @@ fn load_platform(ctx: &Ctx<'_>) -> Result<Vec<Persistent<Function<'static>>>> {
     let namespace: Object<'_> = module.namespace()?;
     HOOKS
         .iter()
-        .map(|(_, name)| Ok(Persistent::save(ctx, namespace.get::<_, Function<'_>>(*name)?)))
+        .map(|(_, name)| {
+            Ok(Persistent::save(
+                ctx,
+                namespace.get::<_, Function<'_>>(*name)?,
+            ))
+        })
         .collect()
 }
 
@@ -129,8 +145,22 @@ fn settled<'js>(ctx: &Ctx<'js>, promise: &Promise<'js>) -> Result<()> {
             "The code awaits something at its top level that can never happen: timers, storage \
              and other I/O exist only within a handler.",
         )),
-        _ => promise.result::<Value<'js>>().unwrap_or(Err(Error::Unknown)).map(drop),
+        _ => promise
+            .result::<Value<'js>>()
+            .unwrap_or(Err(Error::Unknown))
+            .map(drop),
     }
+}
+
+/// Whether recursion in Rust has used up what JavaScript may use, too.
+pub(crate) fn stack_is_used_up() -> bool {
+    STACK_TOP.get().saturating_sub(stack_here()) > STACK_BYTES
+}
+
+#[inline(never)]
+fn stack_here() -> usize {
+    let place = 0u8;
+    std::ptr::from_ref(std::hint::black_box(&place)).addr()
 }
 
 /// Calls the function that an event is delivered to.
@@ -147,13 +177,20 @@ where
 /// `work` failed, which is then in the log.
 pub(crate) fn enter<R>(work: impl FnOnce(&Ctx<'_>) -> Result<R>) -> Option<R> {
     let context = ENGINE.with(|cell| cell.get().map(|engine| engine.context.clone()));
+    STACK_TOP.set(stack_here());
     let Some(context) = context else {
-        host::log::write(host::log::Level::Error, "an event came before the code was loaded");
+        host::log::write(
+            host::log::Level::Error,
+            "an event came before the code was loaded",
+        );
         return None;
     };
     context.with(|ctx| {
         let result = work(&ctx);
-        let result = result.catch(&ctx).map_err(|error| report(&ctx, &error)).ok();
+        let result = result
+            .catch(&ctx)
+            .map_err(|error| report(&ctx, &error))
+            .ok();
         drain(&ctx);
         result
     })
@@ -169,9 +206,10 @@ fn drain(ctx: &Ctx<'_>) {
             return;
         }
         for rejection in rejected {
-            let told = rejection.reason.restore(ctx).and_then(|reason| {
-                call::<_, ()>(ctx, Hook::Rejected, (reason,))
-            });
+            let told = rejection
+                .reason
+                .restore(ctx)
+                .and_then(|reason| call::<_, ()>(ctx, Hook::Rejected, (reason,)));
             if let Err(error) = told.catch(ctx) {
                 report(ctx, &error);
             }
@@ -189,7 +227,9 @@ fn report<'js>(ctx: &Ctx<'js>, error: &CaughtError<'js>) {
 
 fn track_rejection<'js>(ctx: Ctx<'js>, promise: Value<'js>, reason: Value<'js>, handled: bool) {
     REJECTED.with(|list| {
-        let Ok(mut list) = list.try_borrow_mut() else { return };
+        let Ok(mut list) = list.try_borrow_mut() else {
+            return;
+        };
         if handled {
             list.retain(|rejection| {
                 let saved = rejection.promise.clone().restore(&ctx);

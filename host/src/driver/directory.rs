@@ -77,7 +77,9 @@ impl Directory {
             return Err(RouteError::Stopping);
         }
         if rooms.by_key.len() >= self.rooms_max {
-            return Err(RouteError::HostFull { max: self.rooms_max });
+            return Err(RouteError::HostFull {
+                max: self.rooms_max,
+            });
         }
         let maker = self.maker();
         let room = Room::new(RoomParts {
@@ -88,7 +90,12 @@ impl Directory {
             store: self.store.clone(),
             factory: maker.factory.clone(),
         });
-        let room = Arc::new(RoomHandle::new(key.clone(), room, self.clone()));
+        let room = Arc::new(RoomHandle::new(
+            key.clone(),
+            room,
+            maker.limits.clone(),
+            self.clone(),
+        ));
         rooms.by_key.insert(key.clone(), room.clone());
         Ok(room)
     }
@@ -96,7 +103,11 @@ impl Directory {
     /// Removes a room that has retired, unless another one has taken its place.
     pub(crate) fn forget(&self, room: &RoomHandle) {
         let mut rooms = self.rooms.write();
-        if rooms.by_key.get(&room.key).is_some_and(|found| std::ptr::eq(found.as_ref(), room)) {
+        if rooms
+            .by_key
+            .get(&room.key)
+            .is_some_and(|found| std::ptr::eq(found.as_ref(), room))
+        {
             rooms.by_key.remove(&room.key);
         }
     }

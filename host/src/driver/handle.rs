@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytestring::ByteString;
 use parking_lot::Mutex;
 use partykit_core::{
-    Clock, ConnectionHandle, ConnectionInfo, Message, Request, RequestHead, Response,
+    Clock, ConnectionHandle, ConnectionInfo, Limits, Message, Request, RequestHead, Response,
     RoomKey,
 };
 use partykit_rooms::{Action, ExchangeId, Input, Room};
@@ -45,8 +45,15 @@ pub(crate) struct Peer {
 /// What is brought to a room.
 #[derive(Debug)]
 pub(crate) enum Delivery {
-    Connect { client: ConnectionInfo, request: RequestHead, peer: Peer },
-    Request { request: Request, answer: oneshot::Sender<Response> },
+    Connect {
+        client: ConnectionInfo,
+        request: RequestHead,
+        peer: Peer,
+    },
+    Request {
+        request: Request,
+        answer: oneshot::Sender<Response>,
+    },
     Input(Input),
 }
 
@@ -96,6 +103,8 @@ pub(crate) struct Cell {
 pub(crate) struct RoomHandle {
     pub(crate) key: RoomKey,
     pub(crate) directory: Arc<Directory>,
+    /// Those the room was made with.
+    pub(crate) limits: Arc<Limits>,
     inbox: Mutex<Inbox>,
     cell: Mutex<Cell>,
     space: Notify,
@@ -105,7 +114,12 @@ pub(crate) struct RoomHandle {
 }
 
 impl RoomHandle {
-    pub(crate) fn new(key: RoomKey, room: Room, directory: Arc<Directory>) -> Self {
+    pub(crate) fn new(
+        key: RoomKey,
+        room: Room,
+        limits: Arc<Limits>,
+        directory: Arc<Directory>,
+    ) -> Self {
         let cell = Cell {
             room,
             peers: HashMap::new(),
@@ -119,6 +133,7 @@ impl RoomHandle {
         Self {
             key,
             directory,
+            limits,
             inbox: Mutex::default(),
             cell: Mutex::new(cell),
             space: Notify::new(),
@@ -152,7 +167,7 @@ impl RoomHandle {
     /// is.
     pub(crate) fn try_deliver(self: &Arc<Self>, delivery: Delivery) -> Result<(), Refused> {
         {
-            let limits = &self.directory.maker().limits;
+            let limits = &self.limits;
             let mut inbox = self.inbox.lock();
             if inbox.retired {
                 return Err(Refused::Retired(Box::new(delivery)));
@@ -194,7 +209,9 @@ impl RoomHandle {
     /// Runs the room until its inbox is empty, unless somebody else does so already.
     fn run(self: &Arc<Self>) {
         loop {
-            let Some(mut cell) = self.cell.try_lock() else { return };
+            let Some(mut cell) = self.cell.try_lock() else {
+                return;
+            };
             while let Some(delivery) = self.take() {
                 cell.step(self, delivery);
             }
@@ -269,7 +286,11 @@ impl Cell {
     fn step(&mut self, handle: &Arc<RoomHandle>, delivery: Delivery) {
         let input = match delivery {
             Delivery::Input(input) => input,
-            Delivery::Connect { client, request, peer } => {
+            Delivery::Connect {
+                client,
+                request,
+                peer,
+            } => {
                 self.peers.insert(client.handle, peer);
                 Input::Connect { client, request }
             }
@@ -303,7 +324,9 @@ impl Cell {
         if let Some(armed) = self.alarm_clock.take() {
             armed.abort();
         }
-        let Some(monotonic_us) = monotonic_us else { return };
+        let Some(monotonic_us) = monotonic_us else {
+            return;
+        };
         let until = tokio::time::Instant::from_std(clock.instant(monotonic_us));
         let room = Arc::downgrade(handle);
         let task = handle.directory.runtime().spawn(async move {

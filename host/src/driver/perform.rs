@@ -12,7 +12,11 @@ use crate::socket::Frame;
 pub(crate) fn perform(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action) {
     let directory = &handle.directory;
     match action {
-        Action::Commit { generation, batch, writes } => {
+        Action::Commit {
+            generation,
+            batch,
+            writes,
+        } => {
             let room = Arc::downgrade(handle);
             let done = Box::new(move |result| {
                 if let Some(room) = room.upgrade() {
@@ -22,23 +26,36 @@ pub(crate) fn perform(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action)
             cell.lane.submit(generation, writes, done);
         }
         Action::Accept { connection } => answer(cell, connection, Handshake::Open),
-        Action::Reject { connection, code, reason } => {
+        Action::Reject {
+            connection,
+            code,
+            reason,
+        } => {
             if let Some(peer) = cell.peers.get(&connection) {
                 peer.outbound.forget_queued();
                 peer.outbound.close(Some(code), &reason);
             }
             answer(cell, connection, Handshake::Open);
         }
-        Action::Refuse { connection, response } => {
+        Action::Refuse {
+            connection,
+            response,
+        } => {
             answer(cell, connection, Handshake::Refused(response));
             cell.peers.remove(&connection);
         }
-        Action::Send { connection, message } => {
+        Action::Send {
+            connection,
+            message,
+        } => {
             if let Some(peer) = cell.peers.get(&connection) {
                 peer.outbound.push(&Frame::message(&message));
             }
         }
-        Action::Broadcast { connections, message } => {
+        Action::Broadcast {
+            connections,
+            message,
+        } => {
             // Encoded once; every queue shares the bytes.
             let frame = Frame::message(&message);
             for connection in &connections {
@@ -47,7 +64,11 @@ pub(crate) fn perform(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action)
                 }
             }
         }
-        Action::Close { connection, code, reason } => {
+        Action::Close {
+            connection,
+            code,
+            reason,
+        } => {
             if let Some(peer) = cell.peers.get(&connection) {
                 peer.outbound.close(code, &reason);
             }
@@ -68,7 +89,10 @@ pub(crate) fn perform(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action)
 }
 
 fn answer(cell: &mut Cell, connection: ConnectionHandle, how: Handshake) {
-    let handshake = cell.peers.get_mut(&connection).and_then(|peer| peer.handshake.take());
+    let handshake = cell
+        .peers
+        .get_mut(&connection)
+        .and_then(|peer| peer.handshake.take());
     if let Some(handshake) = handshake {
         // A client that has gone meanwhile says so by an input of its own.
         let _: Result<(), Handshake> = handshake.send(how);

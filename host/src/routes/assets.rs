@@ -23,7 +23,9 @@ pub(crate) async fn serve(directory: &Path, request: Request) -> Result<Response
     let mut response = response.map(|body| Body::new(body.map_err(axum::Error::new)));
     // As PartyKit does for its files.
     let any = HeaderValue::from_static("*");
-    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    response
+        .headers_mut()
+        .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
     if response.status() == http::StatusCode::NOT_FOUND {
         return Err(RouteError::NotFound);
     }

@@ -73,10 +73,14 @@ pub(crate) async fn connect(
     let Ok((mut response, upgraded)) = upgrade::upgrade(&mut request) else {
         return Err(RouteError::Handshake("Sec-WebSocket-Key"));
     };
-    response.headers_mut().extend(protocol.map(|name| (header::SEC_WEBSOCKET_PROTOCOL, name)));
+    response
+        .headers_mut()
+        .extend(protocol.map(|name| (header::SEC_WEBSOCKET_PROTOCOL, name)));
 
     let mut held = join(app, &key, head).await?;
-    let answer = (&mut held.answered).await.map_err(|_| RouteError::NoAnswer)?;
+    let answer = (&mut held.answered)
+        .await
+        .map_err(|_| RouteError::NoAnswer)?;
     held.is_answered = true;
     match answer {
         Handshake::Refused(response) => Ok(body::to_http(response)),
@@ -93,8 +97,12 @@ fn check_handshake(request: &Request) -> Result<(), RouteError> {
     if header(header::SEC_WEBSOCKET_VERSION) != Some(b"13") {
         return Err(RouteError::WebSocketVersion);
     }
-    let connection = header(header::CONNECTION).unwrap_or_default().to_ascii_lowercase();
-    let says_upgrade = connection.split(|byte| *byte == b',').any(|word| word.trim_ascii() == b"upgrade");
+    let connection = header(header::CONNECTION)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let says_upgrade = connection
+        .split(|byte| *byte == b',')
+        .any(|word| word.trim_ascii() == b"upgrade");
     if !says_upgrade {
         return Err(RouteError::Handshake("`Connection: Upgrade`"));
     }
@@ -128,7 +136,7 @@ impl Held {
             room: self.room.clone(),
             connection: self.connection,
             outbound: self.outbound.clone(),
-            message_bytes_max: app.directory.maker().limits.message_bytes_max,
+            message_bytes_max: self.room.limits.message_bytes_max,
             limits: app.limits.clone(),
         }
     }
@@ -138,8 +146,15 @@ impl Drop for Held {
     fn drop(&mut self) {
         if !self.is_answered {
             let reason = ByteString::new();
-            let info = CloseInfo { code: close_code::ABNORMAL, reason, was_clean: false };
-            self.room.tell(Input::Closed { client: self.connection, info });
+            let info = CloseInfo {
+                code: close_code::ABNORMAL,
+                reason,
+                was_clean: false,
+            };
+            self.room.tell(Input::Closed {
+                client: self.connection,
+                info,
+            });
         }
     }
 }
@@ -151,15 +166,34 @@ async fn join(app: &Arc<App>, key: &RoomKey, head: RequestHead) -> Result<Held, 
     let mut request = head;
     loop {
         let room = app.directory.get_or_create(key)?;
-        let max = app.directory.maker().limits.connection_buffer_bytes_max;
+        let max = room.limits.connection_buffer_bytes_max;
         let (handshake, answered) = oneshot::channel();
         let outbound = Arc::new(Outbound::new(max));
         let connection = room.next_connection();
-        let mut held =
-            Held { room: room.clone(), connection, outbound, answered, is_answered: false };
-        let client = ConnectionInfo { handle: connection, id: id.clone(), uri: uri.clone() };
-        let peer = Peer { outbound: held.outbound.clone(), handshake: Some(handshake) };
-        match room.deliver(Delivery::Connect { client, request, peer }).await {
+        let mut held = Held {
+            room: room.clone(),
+            connection,
+            outbound,
+            answered,
+            is_answered: false,
+        };
+        let client = ConnectionInfo {
+            handle: connection,
+            id: id.clone(),
+            uri: uri.clone(),
+        };
+        let peer = Peer {
+            outbound: held.outbound.clone(),
+            handshake: Some(handshake),
+        };
+        match room
+            .deliver(Delivery::Connect {
+                client,
+                request,
+                peer,
+            })
+            .await
+        {
             Ok(()) => return Ok(held),
             Err(Delivery::Connect { request: back, .. }) => request = back,
             Err(_) => return Err(RouteError::NoAnswer),
@@ -174,7 +208,9 @@ fn connection_id(url: &str) -> ByteString {
         let pair = url.query_pairs().find(|(name, _)| name == "_pk");
         pair.map(|(_, value)| ByteString::from(value.into_owned()))
     });
-    given.filter(|id| !id.is_empty()).unwrap_or_else(random_connection_id)
+    given
+        .filter(|id| !id.is_empty())
+        .unwrap_or_else(random_connection_id)
 }
 
 #[cfg(test)]
@@ -185,7 +221,10 @@ mod tests {
     fn the_connection_id_is_the_decoded_pk_or_random() {
         assert_eq!(connection_id("http://h/party/r?a=1&_pk=a%20b+c"), "a b c");
         assert_eq!(connection_id("http://h/party/r?_pk=").len(), 36);
-        assert_ne!(connection_id("http://h/party/r"), connection_id("http://h/party/r"));
+        assert_ne!(
+            connection_id("http://h/party/r"),
+            connection_id("http://h/party/r")
+        );
     }
 
     #[test]
@@ -199,8 +238,17 @@ mod tests {
         };
         let key = "dGhlIHNhbXBsZSBub25jZQ==";
         assert_eq!(request("13", "keep-alive, Upgrade", key), Ok(()));
-        assert_eq!(request("8", "Upgrade", key), Err(RouteError::WebSocketVersion));
-        assert!(matches!(request("13", "close", key), Err(RouteError::Handshake(_))));
-        assert!(matches!(request("13", "Upgrade", "short"), Err(RouteError::Handshake(_))));
+        assert_eq!(
+            request("8", "Upgrade", key),
+            Err(RouteError::WebSocketVersion)
+        );
+        assert!(matches!(
+            request("13", "close", key),
+            Err(RouteError::Handshake(_))
+        ));
+        assert!(matches!(
+            request("13", "Upgrade", "short"),
+            Err(RouteError::Handshake(_))
+        ));
     }
 }

@@ -69,10 +69,16 @@ impl Frame {
             }
         }
         if shared {
-            return Self { head: head.freeze(), payload: Some(share()) };
+            return Self {
+                head: head.freeze(),
+                payload: Some(share()),
+            };
         }
         head.put_slice(payload);
-        Self { head: head.freeze(), payload: None }
+        Self {
+            head: head.freeze(),
+            payload: None,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -103,7 +109,10 @@ mod tests {
         assert_eq!(bytes(&text(125))[..2], [0x81, 125]);
         assert_eq!(bytes(&text(126))[..4], [0x81, 126, 0, 126]);
         assert_eq!(bytes(&text(65_535))[..4], [0x81, 126, 0xFF, 0xFF]);
-        assert_eq!(bytes(&text(65_536))[..10], [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+        assert_eq!(
+            bytes(&text(65_536))[..10],
+            [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]
+        );
         assert_eq!(text(70_000).len(), 70_010);
     }
 
@@ -119,6 +128,9 @@ mod tests {
     fn pings_pongs_and_binary_have_their_opcodes() {
         assert_eq!(bytes(&Frame::ping()), [0x89, 0]);
         assert_eq!(bytes(&Frame::pong(b"ab")), [0x8A, 2, b'a', b'b']);
-        assert_eq!(bytes(&Frame::message(&Message::Binary("b".into()))), [0x82, 1, b'b']);
+        assert_eq!(
+            bytes(&Frame::message(&Message::Binary("b".into()))),
+            [0x82, 1, b'b']
+        );
     }
 }

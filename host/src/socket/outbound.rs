@@ -126,7 +126,10 @@ mod tests {
     fn taken(outbound: &Outbound) -> (Vec<u8>, bool) {
         let mut frames = Vec::new();
         let closed = outbound.take(usize::MAX, &mut frames);
-        let bytes = frames.iter().flat_map(Frame::pieces).flat_map(|piece| piece.to_vec());
+        let bytes = frames
+            .iter()
+            .flat_map(Frame::pieces)
+            .flat_map(|piece| piece.to_vec());
         (bytes.collect(), closed)
     }
 
@@ -138,7 +141,10 @@ mod tests {
         outbound.close(Some(1000), "");
         outbound.push(&frame);
         outbound.close(Some(1011), "");
-        assert_eq!(taken(&outbound), (vec![0x81, 1, b'a', 0x88, 2, 0x03, 0xE8], true));
+        assert_eq!(
+            taken(&outbound),
+            (vec![0x81, 1, b'a', 0x88, 2, 0x03, 0xE8], true)
+        );
     }
 
     #[test]

@@ -51,7 +51,13 @@ impl<S: AsyncRead + Unpin> MessageReader<S> {
         frames.set_auto_pong(false);
         // The library refuses a frame of exactly its limit.
         frames.set_max_message_size(usize::try_from(bytes_max).unwrap_or(usize::MAX).max(125) + 1);
-        Self { frames, assembly: Assembly { bytes_max, partial: None } }
+        Self {
+            frames,
+            assembly: Assembly {
+                bytes_max,
+                partial: None,
+            },
+        }
     }
 
     /// The next thing the peer says. Not cancel-safe: a dropped call may lose a header.
@@ -71,15 +77,18 @@ async fn read_frame<S: AsyncRead + Unpin>(
 ) -> Result<Frame<'_>, ReadEnd> {
     // Pings and closes are answered by us: the library never owes a frame.
     let mut nothing_owed = |_| std::future::ready(Ok::<_, WebSocketError>(()));
-    frames.read_frame(&mut nothing_owed).await.map_err(|error| match error {
-        WebSocketError::FrameTooLarge => ReadEnd::TooBig { max },
-        WebSocketError::ReservedBitsNotZero => violation("a reserved bit is set"),
-        WebSocketError::ControlFrameFragmented => violation("a control frame is fragmented"),
-        WebSocketError::PingFrameTooLarge => violation("a control frame is too long"),
-        WebSocketError::InvalidUTF8 => INVALID_TEXT,
-        WebSocketError::InvalidValue => violation("the opcode is unknown"),
-        _ => ReadEnd::Gone,
-    })
+    frames
+        .read_frame(&mut nothing_owed)
+        .await
+        .map_err(|error| match error {
+            WebSocketError::FrameTooLarge => ReadEnd::TooBig { max },
+            WebSocketError::ReservedBitsNotZero => violation("a reserved bit is set"),
+            WebSocketError::ControlFrameFragmented => violation("a control frame is fragmented"),
+            WebSocketError::PingFrameTooLarge => violation("a control frame is too long"),
+            WebSocketError::InvalidUTF8 => INVALID_TEXT,
+            WebSocketError::InvalidValue => violation("the opcode is unknown"),
+            _ => ReadEnd::Gone,
+        })
 }
 
 impl Assembly {
@@ -103,7 +112,9 @@ impl Assembly {
                 None => Err(violation("a continuation without a beginning")),
                 Some((is_text, mut whole)) => {
                     if (whole.len() + payload.len()) as u64 > self.bytes_max {
-                        return Err(ReadEnd::TooBig { max: self.bytes_max });
+                        return Err(ReadEnd::TooBig {
+                            max: self.bytes_max,
+                        });
                     }
                     whole.extend_from_slice(&payload);
                     self.fragment(is_text, whole, last)
@@ -119,7 +130,9 @@ impl Assembly {
         last: bool,
     ) -> Result<Option<Incoming>, ReadEnd> {
         if payload.len() as u64 > self.bytes_max {
-            return Err(ReadEnd::TooBig { max: self.bytes_max });
+            return Err(ReadEnd::TooBig {
+                max: self.bytes_max,
+            });
         }
         if !last {
             self.partial = Some((is_text, payload));
@@ -134,12 +147,17 @@ impl Assembly {
     }
 }
 
-const INVALID_TEXT: ReadEnd =
-    ReadEnd::Violation { code: close_code::INVALID_DATA, reason: "text that is not UTF-8" };
+const INVALID_TEXT: ReadEnd = ReadEnd::Violation {
+    code: close_code::INVALID_DATA,
+    reason: "text that is not UTF-8",
+};
 const TOO_LONG: ReadEnd = violation("a control frame is too long");
 
 const fn violation(reason: &'static str) -> ReadEnd {
-    ReadEnd::Violation { code: close_code::PROTOCOL, reason }
+    ReadEnd::Violation {
+        code: close_code::PROTOCOL,
+        reason,
+    }
 }
 
 /// The library keeps the mask to itself, but writes it into a header on demand.
@@ -163,7 +181,11 @@ fn close(payload: BytesMut) -> Result<Option<(u16, ByteString)>, ReadEnd> {
     }
     let Some((code, reason)) = payload.split_first_chunk() else {
         let empty = payload.is_empty();
-        return if empty { Ok(None) } else { Err(violation("a Close frame of one byte")) };
+        return if empty {
+            Ok(None)
+        } else {
+            Err(violation("a Close frame of one byte"))
+        };
     };
     let code = u16::from_be_bytes(*code);
     let sendable = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);

@@ -18,7 +18,12 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         }
     }
     bytes.extend(key);
-    bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    bytes.extend(
+        payload
+            .iter()
+            .zip(key.iter().cycle())
+            .map(|(byte, key)| byte ^ key),
+    );
     bytes
 }
 
@@ -45,7 +50,10 @@ fn text(text: &'static str) -> Incoming {
 }
 
 fn violates(result: &Result<Incoming, ReadEnd>, expected: u16) {
-    assert!(matches!(result, Err(ReadEnd::Violation { code, .. }) if *code == expected), "{result:?}");
+    assert!(
+        matches!(result, Err(ReadEnd::Violation { code, .. }) if *code == expected),
+        "{result:?}"
+    );
 }
 
 #[tokio::test]
@@ -86,7 +94,10 @@ async fn section_5_4_fragments_are_joined_and_control_frames_may_come_between() 
 #[tokio::test]
 async fn section_5_4_fragments_out_of_order_fail_the_connection() {
     violates(&first(frame(0x80, b"a")).await, 1002);
-    violates(&first([frame(0x01, b"a"), frame(0x81, b"b")].concat()).await, 1002);
+    violates(
+        &first([frame(0x01, b"a"), frame(0x81, b"b")].concat()).await,
+        1002,
+    );
 }
 
 #[tokio::test]
@@ -110,7 +121,9 @@ async fn section_7_4_codes_that_may_not_be_sent_fail_the_connection() {
     for code in [0_u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535] {
         violates(&first(frame(0x88, &code.to_be_bytes())).await, 1002);
     }
-    for code in [1000_u16, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 4999] {
+    for code in [
+        1000_u16, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 4999,
+    ] {
         let close = first(frame(0x88, &code.to_be_bytes())).await;
         assert_eq!(close, Ok(Incoming::Close(Some((code, "".into())))));
     }
@@ -119,16 +132,28 @@ async fn section_7_4_codes_that_may_not_be_sent_fail_the_connection() {
 #[tokio::test]
 async fn section_8_1_text_that_is_not_utf_8_fails_the_connection_with_1007() {
     violates(&first(frame(0x81, b"\xff")).await, 1007);
-    violates(&first([frame(0x01, b"\xc3"), frame(0x80, b"(")].concat()).await, 1007);
+    violates(
+        &first([frame(0x01, b"\xc3"), frame(0x80, b"(")].concat()).await,
+        1007,
+    );
     violates(&first(frame(0x88, b"\x03\xe8\xff")).await, 1007);
     let split = read([frame(0x01, b"\xc3"), frame(0x80, b"\xa9")].concat()).await;
-    assert_eq!(split[0], Ok(text("é")), "a character may be split between fragments");
+    assert_eq!(
+        split[0],
+        Ok(text("é")),
+        "a character may be split between fragments"
+    );
 }
 
 #[tokio::test]
 async fn a_message_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
     let exact = first(frame(0x82, &[7; MAX as usize])).await;
-    assert_eq!(exact, Ok(Incoming::Message(Message::Binary(vec![7; MAX as usize].into()))));
+    assert_eq!(
+        exact,
+        Ok(Incoming::Message(Message::Binary(
+            vec![7; MAX as usize].into()
+        )))
+    );
     let above = first(frame(0x82, &[7; MAX as usize + 1])).await;
     assert_eq!(above, Err(ReadEnd::TooBig { max: MAX }));
     let parts = [frame(0x02, &[7; 600]), frame(0x80, &[7; 401])].concat();

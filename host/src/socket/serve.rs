@@ -37,7 +37,10 @@ pub(crate) struct Socket {
 impl Socket {
     /// Once for each connection.
     fn tell_closed(&self, info: CloseInfo) {
-        self.room.tell(Input::Closed { client: self.connection, info });
+        self.room.tell(Input::Closed {
+            client: self.connection,
+            info,
+        });
     }
 }
 
@@ -48,7 +51,11 @@ where
 {
     match upgrade.await {
         Err(_) => socket.tell_closed(gone()),
-        Ok(websocket) => match websocket.into_inner().into_inner().downcast::<TokioIo<TcpStream>>() {
+        Ok(websocket) => match websocket
+            .into_inner()
+            .into_inner()
+            .downcast::<TokioIo<TcpStream>>()
+        {
             // The plain socket, without a lock between its halves.
             Ok(parts) => {
                 let (read, write) = parts.io.into_inner().into_split();
@@ -68,14 +75,14 @@ fn prefixed(read_already: Bytes, rest: impl AsyncRead + Unpin) -> impl AsyncRead
 }
 
 fn gone() -> CloseInfo {
-    CloseInfo { code: close_code::ABNORMAL, reason: ByteString::new(), was_clean: false }
+    CloseInfo {
+        code: close_code::ABNORMAL,
+        reason: ByteString::new(),
+        was_clean: false,
+    }
 }
 
-async fn run(
-    read: impl AsyncRead + Unpin,
-    mut write: impl AsyncWrite + Unpin,
-    socket: &Socket,
-) {
+async fn run(read: impl AsyncRead + Unpin, mut write: impl AsyncWrite + Unpin, socket: &Socket) {
     let (frames, _) = after_handshake_split(read, tokio::io::sink(), Role::Server);
     let mut reader = MessageReader::new(frames, socket.message_bytes_max);
     let heartbeat = Heartbeat {
@@ -122,11 +129,19 @@ async fn read_loop<S: AsyncRead + Unpin>(
             Ok(Incoming::Close(None)) => {
                 outbound.close(None, "");
                 let code = close_code::NO_STATUS;
-                return CloseInfo { code, reason: ByteString::new(), was_clean: true };
+                return CloseInfo {
+                    code,
+                    reason: ByteString::new(),
+                    was_clean: true,
+                };
             }
             Ok(Incoming::Close(Some((code, reason)))) => {
                 outbound.close(Some(code), &reason);
-                return CloseInfo { code, reason, was_clean: true };
+                return CloseInfo {
+                    code,
+                    reason,
+                    was_clean: true,
+                };
             }
             Err(ReadEnd::Gone) => {
                 // Nobody is left to read what waits.
@@ -136,15 +151,26 @@ async fn read_loop<S: AsyncRead + Unpin>(
             }
             Err(ReadEnd::Violation { code, reason }) => {
                 outbound.close(Some(code), reason);
-                return CloseInfo { code, reason: reason.into(), was_clean: false };
+                return CloseInfo {
+                    code,
+                    reason: reason.into(),
+                    was_clean: false,
+                };
             }
             Err(ReadEnd::TooBig { max }) => {
                 let reason = format!("Message is too large: more than {max} bytes");
                 outbound.close(Some(close_code::TOO_BIG), &reason);
                 let error = ON_ERROR.to_owned();
-                socket.room.tell(Input::Error { client: socket.connection, error });
+                socket.room.tell(Input::Error {
+                    client: socket.connection,
+                    error,
+                });
                 let code = close_code::TOO_BIG;
-                return CloseInfo { code, reason: reason.into(), was_clean: false };
+                return CloseInfo {
+                    code,
+                    reason: reason.into(),
+                    was_clean: false,
+                };
             }
         }
     }

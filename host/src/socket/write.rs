@@ -77,11 +77,17 @@ pub(crate) async fn write_loop(
 }
 
 async fn write_all(stream: &mut (impl AsyncWrite + Unpin), frames: &[Frame]) -> io::Result<()> {
-    let mut pieces: Vec<_> = frames.iter().flat_map(Frame::pieces).map(|p| IoSlice::new(p)).collect();
+    let mut pieces: Vec<_> = frames
+        .iter()
+        .flat_map(Frame::pieces)
+        .map(|p| IoSlice::new(p))
+        .collect();
     let mut rest = &mut pieces[..];
     while !rest.is_empty() {
         let count = rest.len().min(PIECES_MAX);
-        let written = stream.write_vectored(rest.get(..count).unwrap_or_default()).await?;
+        let written = stream
+            .write_vectored(rest.get(..count).unwrap_or_default())
+            .await?;
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
@@ -98,7 +104,10 @@ mod tests {
     use super::*;
 
     fn heartbeat() -> Heartbeat {
-        Heartbeat { ping_interval: Duration::from_secs(25), pong: Duration::from_secs(10) }
+        Heartbeat {
+            ping_interval: Duration::from_secs(25),
+            pong: Duration::from_secs(10),
+        }
     }
 
     #[tokio::test]

@@ -29,11 +29,19 @@ pub(crate) fn find(toolchain: &Toolchain) -> Result<Clang, String> {
         .filter_map(|path| Some((version_of_capable(&path)?, path)))
         .max_by(|a, b| a.0.cmp(&b.0))
         .map(|(_, path)| path);
-    let archiver = clang.as_deref().and_then(|clang| pick(candidates("llvm-ar"), clang));
-    let linker = clang.as_deref().and_then(|clang| pick(candidates("wasm-ld"), clang));
+    let archiver = clang
+        .as_deref()
+        .and_then(|clang| pick(candidates("llvm-ar"), clang));
+    let linker = clang
+        .as_deref()
+        .and_then(|clang| pick(candidates("wasm-ld"), clang));
     let linker_missing = linker.is_none() && !has_own_linker(toolchain);
     match (clang, archiver) {
-        (Some(clang), Some(archiver)) if !linker_missing => Ok(Clang { clang, archiver, linker }),
+        (Some(clang), Some(archiver)) if !linker_missing => Ok(Clang {
+            clang,
+            archiver,
+            linker,
+        }),
         (clang, archiver) => Err(missing(clang.is_none(), archiver.is_none(), linker_missing)),
     }
 }
@@ -50,16 +58,26 @@ fn llvm_bin_folders() -> Vec<PathBuf> {
 /// The version of a clang that can compile for wasm32; None for all others, Apple's among them.
 fn version_of_capable(clang: &Path) -> Option<Vec<u32>> {
     let targets = search::output(clang, &["--print-targets"])?;
-    if !targets.lines().any(|line| line.trim_start().starts_with("wasm32 ")) {
+    if !targets
+        .lines()
+        .any(|line| line.trim_start().starts_with("wasm32 "))
+    {
         return None;
     }
     let version = search::output(clang, &["-dumpversion"])?;
-    Some(version.split('.').filter_map(|part| part.parse().ok()).collect())
+    Some(
+        version
+            .split('.')
+            .filter_map(|part| part.parse().ok())
+            .collect(),
+    )
 }
 
 /// The one in clang's own directory if there is one, else the first.
 fn pick(candidates: Vec<PathBuf>, clang: &Path) -> Option<PathBuf> {
-    let beside = candidates.iter().position(|path| path.parent() == clang.parent());
+    let beside = candidates
+        .iter()
+        .position(|path| path.parent() == clang.parent());
     candidates.into_iter().nth(beside.unwrap_or(0))
 }
 

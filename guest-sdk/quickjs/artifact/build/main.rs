@@ -29,7 +29,10 @@ fn run() -> Result<(), String> {
         let prebuilt = PathBuf::from(prebuilt);
         println!("cargo::rerun-if-changed={}", prebuilt.display());
         return fs::copy(&prebuilt, &out).map(drop).map_err(|error| {
-            format!("{PREBUILT} names {}, which cannot be read: {error}", prebuilt.display())
+            format!(
+                "{PREBUILT} names {}, which cannot be read: {error}",
+                prebuilt.display()
+            )
         });
     }
     let guest = directory("CARGO_MANIFEST_DIR")?
@@ -47,7 +50,13 @@ fn run() -> Result<(), String> {
 /// Everything the guest is made of, and nothing else: editing the host never rebuilds it.
 fn rerun_rules(guest: &Path) {
     let sdk = guest.join("../js");
-    let sources = ["src", "Cargo.toml", "Cargo.lock", "../../wit", "artifact/build"];
+    let sources = [
+        "src",
+        "Cargo.toml",
+        "Cargo.lock", "frame.h",
+        "../../wit",
+        "artifact/build",
+    ];
     for path in sources {
         println!("cargo::rerun-if-changed={}", guest.join(path).display());
     }

@@ -33,19 +33,28 @@ pub(crate) fn build(guest: &Path, tools: &Toolchain, clang: &Clang) -> Result<Pa
     clean_environment(&mut command, tools);
     command
         .current_dir(guest)
-        .args(["build", "--release", "--lib", "--locked", "--target", TARGET])
+        .args([
+            "build",
+            "--release",
+            "--lib",
+            "--locked",
+            "--target",
+            TARGET,
+        ])
         .arg("--target-dir")
         .arg(&target_dir)
         .env("RUSTC", &tools.rustc)
         .env("CC_wasm32_unknown_unknown", &clang.clang)
         .env("AR_wasm32_unknown_unknown", &clang.archiver)
-        .env("CFLAGS_wasm32_unknown_unknown", C_FEATURES)
+        .env("CFLAGS_wasm32_unknown_unknown", c_flags(guest))
         .env("CARGO_ENCODED_RUSTFLAGS", rust_flags());
     if let Some(linker) = &clang.linker {
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
     }
     if tools.build_std {
-        command.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
+        command
+            .arg("-Zbuild-std=std,panic_abort")
+            .env("RUSTC_BOOTSTRAP", "1");
     }
     // Cargo shows a build script's output only when it fails, which is when it is wanted.
     let status = command
@@ -55,14 +64,28 @@ pub(crate) fn build(guest: &Path, tools: &Toolchain, clang: &Clang) -> Result<Pa
     if !status.success() {
         return Err("the JavaScript guest does not compile; its errors stand above".to_owned());
     }
-    Ok(target_dir.join(TARGET).join("release/partykit_quickjs.wasm"))
+    Ok(target_dir
+        .join(TARGET)
+        .join("release/partykit_quickjs.wasm"))
+}
+
+fn c_flags(guest: &Path) -> String {
+    format!("{C_FEATURES} -include {}", guest.join("frame.h").display())
 }
 
 fn rust_flags() -> String {
     let stack = format!("link-arg=-zstack-size={STACK_BYTES}");
     let features = format!("target-feature={RUST_FEATURES}");
     // The stack lies first: running over its end traps instead of writing into data.
-    ["-C", &stack, "-C", "link-arg=--stack-first", "-C", &features].join("\u{1f}")
+    [
+        "-C",
+        &stack,
+        "-C",
+        "link-arg=--stack-first",
+        "-C",
+        &features,
+    ]
+    .join("\u{1f}")
 }
 
 /// Takes away what the outer cargo tells its build scripts and the inner one would misread.
@@ -88,11 +111,30 @@ fn leaks(name: &str, ambient: bool) -> bool {
         return false;
     }
     let outer_build = [
-        "RUSTFLAGS", "RUSTDOCFLAGS", "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER",
-        "RUSTC_LINKER", "RUSTDOC", "TARGET", "HOST", "OUT_DIR", "NUM_JOBS", "OPT_LEVEL",
-        "PROFILE", "DEBUG", "CFLAGS", "CC", "AR", "__CARGO_DEFAULT_LIB_METADATA",
+        "RUSTFLAGS",
+        "RUSTDOCFLAGS",
+        "RUSTC",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTC_LINKER",
+        "RUSTDOC",
+        "TARGET",
+        "HOST",
+        "OUT_DIR",
+        "NUM_JOBS",
+        "OPT_LEVEL",
+        "PROFILE",
+        "DEBUG",
+        "CFLAGS",
+        "CC",
+        "AR",
+        "__CARGO_DEFAULT_LIB_METADATA",
     ];
-    let of_other_toolchain = ["RUSTUP_TOOLCHAIN", "LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"];
+    let of_other_toolchain = [
+        "RUSTUP_TOOLCHAIN",
+        "LD_LIBRARY_PATH",
+        "DYLD_FALLBACK_LIBRARY_PATH",
+    ];
     name.starts_with("CARGO_")
         || name == "CARGO"
         || name.starts_with("DEP_")

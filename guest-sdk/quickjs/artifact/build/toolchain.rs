@@ -25,27 +25,37 @@ pub(crate) fn find() -> Result<Toolchain, String> {
     let ambient = PathBuf::from(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     if has_target(&ambient) {
         let cargo = PathBuf::from(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        return Ok(Toolchain { rustc: ambient, cargo, build_std: false, ambient: true });
+        return Ok(Toolchain {
+            rustc: ambient,
+            cargo,
+            build_std: false,
+            ambient: true,
+        });
     }
     let others: Vec<(PathBuf, PathBuf)> = search::on_path(|name| name == "rustc")
         .into_iter()
         .filter_map(|rustc| cargo_beside(&rustc).map(|cargo| (rustc, cargo)))
         .collect();
     let with = |check: fn(&Path) -> bool, build_std| {
-        others.iter().find(|(rustc, _)| check(rustc)).map(|(rustc, cargo)| Toolchain {
-            rustc: rustc.clone(),
-            cargo: cargo.clone(),
-            build_std,
-            ambient: false,
-        })
+        others
+            .iter()
+            .find(|(rustc, _)| check(rustc))
+            .map(|(rustc, cargo)| Toolchain {
+                rustc: rustc.clone(),
+                cargo: cargo.clone(),
+                build_std,
+                ambient: false,
+            })
     };
-    with(has_target, false).or_else(|| with(has_library_source, true)).ok_or_else(|| {
-        format!(
-            "no Rust compiler here can build for {TARGET}: run `make setup`, or `rustup target \
+    with(has_target, false)
+        .or_else(|| with(has_library_source, true))
+        .ok_or_else(|| {
+            format!(
+                "no Rust compiler here can build for {TARGET}: run `make setup`, or `rustup target \
              add {TARGET}`, or install rustc with its library source (Debian: rustc-web \
              cargo-web rust-web-src libstd-rust-web-dev)"
-        )
-    })
+            )
+        })
 }
 
 fn cargo_beside(rustc: &Path) -> Option<PathBuf> {
@@ -64,6 +74,8 @@ fn has_target(rustc: &Path) -> bool {
 
 fn has_library_source(rustc: &Path) -> bool {
     search::output(rustc, &["--print", "sysroot"]).is_some_and(|sysroot| {
-        Path::new(&sysroot).join("lib/rustlib/src/rust/library/std/Cargo.toml").is_file()
+        Path::new(&sysroot)
+            .join("lib/rustlib/src/rust/library/std/Cargo.toml")
+            .is_file()
     })
 }

@@ -67,7 +67,9 @@ pub(crate) mod random {
 
     pub(crate) fn bytes(count: u32) -> Result<Vec<u8>, Refusal> {
         if count > 65_536 {
-            return Err(Refusal::Invalid("at most 65536 random bytes at once".to_owned()));
+            return Err(Refusal::Invalid(
+                "at most 65536 random bytes at once".to_owned(),
+            ));
         }
         Ok((0..count).map(|_| super::next() as u8).collect())
     }
@@ -86,9 +88,15 @@ pub(crate) mod events {
             },
             Outcome::Response(response) => {
                 let pairs = response.headers.iter();
-                let headers: Vec<String> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
+                let headers: Vec<String> = pairs
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect();
                 let body = String::from_utf8_lossy(response.body);
-                format!("settle {event} {} [{}] {body}", response.status, headers.join(";"))
+                format!(
+                    "settle {event} {} [{}] {body}",
+                    response.status,
+                    headers.join(";")
+                )
             }
         });
         Ok(())
@@ -103,7 +111,9 @@ pub(crate) mod sections {
         let scope = super::next();
         super::with(|host| {
             if host.sections.last().copied().unwrap_or(0) != outer {
-                return Err(Refusal::Invalid(format!("{outer} is not the innermost section")));
+                return Err(Refusal::Invalid(format!(
+                    "{outer} is not the innermost section"
+                )));
             }
             host.sections.push(scope);
             host.effects.push(format!("enter {outer} {scope}"));
@@ -114,10 +124,16 @@ pub(crate) mod sections {
     pub(crate) fn leave(scope: u64, ending: Ending) -> Result<(), Refusal> {
         super::with(|host| {
             if host.sections.last() != Some(&scope) {
-                return Err(Refusal::Invalid(format!("{scope} is not the innermost section")));
+                return Err(Refusal::Invalid(format!(
+                    "{scope} is not the innermost section"
+                )));
             }
             host.sections.pop();
-            let ending = if matches!(ending, Ending::Keep) { "keep" } else { "broken" };
+            let ending = if matches!(ending, Ending::Keep) {
+                "keep"
+            } else {
+                "broken"
+            };
             host.effects.push(format!("leave {scope} {ending}"));
             Ok(())
         })
@@ -191,7 +207,13 @@ pub(crate) mod storage {
 
     pub(crate) fn list(range: Range<'_>, after: Option<&str>) -> Result<Page, Refusal> {
         super::with(|host| {
-            let beyond = |key: &str, after: &str| if range.reverse { key < after } else { key > after };
+            let beyond = |key: &str, after: &str| {
+                if range.reverse {
+                    key < after
+                } else {
+                    key > after
+                }
+            };
             let inside = |key: &str| {
                 range.start.is_none_or(|start| key >= start)
                     && range.end.is_none_or(|end| key < end)
@@ -199,8 +221,9 @@ pub(crate) mod storage {
                     && after.is_none_or(|after| beyond(key, after))
             };
             let found = host.stored.iter().filter(|(key, _)| inside(key));
-            let mut all: Vec<(String, Vec<u8>)> =
-                found.map(|(key, value)| (key.clone(), value.clone())).collect();
+            let mut all: Vec<(String, Vec<u8>)> = found
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect();
             if range.reverse {
                 all.reverse();
             }

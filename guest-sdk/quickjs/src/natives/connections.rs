@@ -19,13 +19,18 @@ pub(super) fn install(native: &Interfaces<'_>) -> Result<()> {
 }
 
 fn accept<'js>(ctx: Ctx<'js>, connection: f64, tags: Array<'js>) -> Result<()> {
-    let tags: Vec<Text<'js>> = (0..tags.len()).map(|at| tags.get(at)).collect::<Result<_>>()?;
+    let tags: Vec<Text<'js>> = (0..tags.len())
+        .map(|at| tags.get(at))
+        .collect::<Result<_>>()?;
     let tags: Vec<&str> = tags.iter().map(|tag| &**tag).collect();
     or_throw(&ctx, connections::accept(connection as u64, &tags))
 }
 
 fn send_text<'js>(ctx: Ctx<'js>, connection: f64, text: Text<'js>) -> Result<()> {
-    or_throw(&ctx, connections::send(connection as u64, Message::Text(&text)))
+    or_throw(
+        &ctx,
+        connections::send(connection as u64, Message::Text(&text)),
+    )
 }
 
 fn send_bytes<'js>(
@@ -35,13 +40,20 @@ fn send_bytes<'js>(
     offset: usize,
     length: usize,
 ) -> Result<()> {
-    let sent = Window { buffer, offset, length }
-        .read(|bytes| connections::send(connection as u64, Message::Binary(bytes)))?;
+    let sent = Window {
+        buffer,
+        offset,
+        length,
+    }
+    .read(|bytes| connections::send(connection as u64, Message::Binary(bytes)))?;
     or_throw(&ctx, sent)
 }
 
 fn broadcast_text<'js>(ctx: Ctx<'js>, text: Text<'js>, without: Vec<f64>) -> Result<()> {
-    or_throw(&ctx, connections::broadcast(Message::Text(&text), &handles(without)))
+    or_throw(
+        &ctx,
+        connections::broadcast(Message::Text(&text), &handles(without)),
+    )
 }
 
 fn broadcast_bytes<'js>(
@@ -52,8 +64,12 @@ fn broadcast_bytes<'js>(
     without: Vec<f64>,
 ) -> Result<()> {
     let without = handles(without);
-    let sent = Window { buffer, offset, length }
-        .read(|bytes| connections::broadcast(Message::Binary(bytes), &without))?;
+    let sent = Window {
+        buffer,
+        offset,
+        length,
+    }
+    .read(|bytes| connections::broadcast(Message::Binary(bytes), &without))?;
     or_throw(&ctx, sent)
 }
 

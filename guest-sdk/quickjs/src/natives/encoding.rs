@@ -30,7 +30,12 @@ fn encode_into<'js>(
         length -= 1;
     }
     let fits = text.get(..length).unwrap_or_default();
-    Window { buffer, offset, length }.write(fits.as_bytes())?;
+    Window {
+        buffer,
+        offset,
+        length,
+    }
+    .write(fits.as_bytes())?;
     Ok(vec![fits.encode_utf16().count(), length])
 }
 
@@ -44,13 +49,21 @@ fn decode_utf8<'js>(
     fatal: bool,
     stream: bool,
 ) -> Result<Array<'js>> {
-    let bytes = Window { buffer, offset, length }.read(<[u8]>::to_vec)?;
+    let bytes = Window {
+        buffer,
+        offset,
+        length,
+    }
+    .read(<[u8]>::to_vec)?;
     let kept = if stream { incomplete_tail(&bytes) } else { 0 };
     let (whole, _) = bytes.split_at(bytes.len() - kept);
     let text = String::from_utf8_lossy(whole);
     // Lossy decoding allocates exactly when it has replaced something.
     if fatal && matches!(text, std::borrow::Cow::Owned(_)) {
-        return Err(Exception::throw_type(&ctx, "The encoded data was not valid for encoding utf-8"));
+        return Err(Exception::throw_type(
+            &ctx,
+            "The encoded data was not valid for encoding utf-8",
+        ));
     }
     let text = rquickjs::String::from_str(ctx.clone(), &text)?;
     pair(&ctx, text.into_value(), kept)
@@ -95,11 +108,20 @@ fn decode_utf16<'js>(
     fatal: bool,
     stream: bool,
 ) -> Result<Array<'js>> {
-    let bytes = Window { buffer, offset, length }.read(<[u8]>::to_vec)?;
-    let mut units: Vec<u16> =
-        bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    let bytes = Window {
+        buffer,
+        offset,
+        length,
+    }
+    .read(<[u8]>::to_vec)?;
+    let mut units: Vec<u16> = bytes
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+        .collect();
     let mut kept = bytes.len() % 2;
-    let half_pair = units.last().is_some_and(|unit| (0xd800..0xdc00).contains(unit));
+    let half_pair = units
+        .last()
+        .is_some_and(|unit| (0xd800..0xdc00).contains(unit));
     if stream && half_pair {
         units.pop();
         kept += 2;

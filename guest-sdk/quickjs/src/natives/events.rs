@@ -3,7 +3,8 @@
 //! A refused settle is not an error of the room's code: the host has ended the event itself (a
 //! time limit, a client that is gone), so refusals are dropped here.
 
-use rquickjs::{Array, ArrayBuffer, Result};
+use rquickjs::promise::PromiseState;
+use rquickjs::{Array, ArrayBuffer, Result, Value};
 
 use super::Interfaces;
 use crate::bindings::partykit::room::types::{FailureParam as Failure, Response};
@@ -11,16 +12,29 @@ use crate::bridge::{Text, Window};
 use crate::host::events::{Outcome, settle};
 
 pub(super) fn install(native: &Interfaces<'_>) -> Result<()> {
-    native.add("done", |event: f64| drop(settle(event as u64, Outcome::Done)))?;
+    native.add("done", |event: f64| {
+        drop(settle(event as u64, Outcome::Done))
+    })?;
+    native.add("isFulfilled", is_fulfilled)?;
     native.add("failed", failed)?;
     native.add("response", response)?;
     Ok(())
 }
 
+fn is_fulfilled(value: Value<'_>) -> bool {
+    value
+        .as_promise()
+        .is_some_and(|promise| promise.state() == PromiseState::Resolved)
+}
+
 /// `status` 0 is none.
 fn failed<'js>(event: f64, message: Text<'js>, detail: Text<'js>, status: u16) {
     let status = (status != 0).then_some(status);
-    let failure = Failure { message: &message, detail: &detail, status };
+    let failure = Failure {
+        message: &message,
+        detail: &detail,
+        status,
+    };
     drop(settle(event as u64, Outcome::Failed(failure)));
 }
 
@@ -33,16 +47,29 @@ fn response<'js>(
     offset: usize,
     length: usize,
 ) -> Result<()> {
-    let texts: Vec<Text<'js>> =
-        (0..headers.len()).map(|at| headers.get(at)).collect::<Result<_>>()?;
+    let texts: Vec<Text<'js>> = (0..headers.len())
+        .map(|at| headers.get(at))
+        .collect::<Result<_>>()?;
     let (pairs, _) = texts.as_chunks::<2>();
-    let fields: Vec<(&str, &str)> = pairs.iter().map(|[name, value]| (&**name, &**value)).collect();
+    let fields: Vec<(&str, &str)> = pairs
+        .iter()
+        .map(|[name, value]| (&**name, &**value))
+        .collect();
     let answer = |body: &[u8]| {
-        let response = Response { status, headers: &fields, body };
+        let response = Response {
+            status,
+            headers: &fields,
+            body,
+        };
         drop(settle(event as u64, Outcome::Response(response)));
     };
     match buffer {
-        Some(buffer) => Window { buffer, offset, length }.read(answer),
+        Some(buffer) => Window {
+            buffer,
+            offset,
+            length,
+        }
+        .read(answer),
         None => {
             answer(&[]);
             Ok(())

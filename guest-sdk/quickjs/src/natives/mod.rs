@@ -58,7 +58,10 @@ pub(crate) fn install(ctx: &Ctx<'_>) -> Result<()> {
     let natives = Object::new(ctx.clone())?;
     for (name, install) in INTERFACES {
         let object = Object::new(ctx.clone())?;
-        install(&Interfaces { ctx: ctx.clone(), object: object.clone() })?;
+        install(&Interfaces {
+            ctx: ctx.clone(),
+            object: object.clone(),
+        })?;
         natives.set(name, object)?;
     }
     ctx.globals().set(GLOBAL, natives)

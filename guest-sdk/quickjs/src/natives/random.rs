@@ -31,7 +31,11 @@ pub(super) fn install(native: &Interfaces<'_>) -> Result<()> {
 pub(crate) fn reseed(ctx: &Ctx<'_>) -> Result<()> {
     let seed = bytes::<16>(ctx)?;
     let (low, high) = seed.split_at(8);
-    let half = |bytes: &[u8]| bytes.iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
+    let half = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0, |all, byte| all << 8 | u64::from(*byte))
+    };
     let state = [half(low), half(high)];
     STATE.set(if state == [0, 0] { FIRST_STATE } else { state });
     Ok(())
@@ -51,7 +55,12 @@ fn next() -> f64 {
 fn fill<'js>(ctx: Ctx<'js>, buffer: ArrayBuffer<'js>, offset: usize, length: usize) -> Result<()> {
     let count = u32::try_from(length).unwrap_or(u32::MAX);
     let bytes = random::bytes(count).map_err(|refusal| refused(&ctx, &refusal))?;
-    Window { buffer, offset, length }.write(&bytes)
+    Window {
+        buffer,
+        offset,
+        length,
+    }
+    .write(&bytes)
 }
 
 /// A random UUID, version 4.
@@ -74,7 +83,9 @@ fn uuid(ctx: Ctx<'_>) -> Result<String> {
 fn bytes<const N: usize>(ctx: &Ctx<'_>) -> Result<[u8; N]> {
     let bytes = random::bytes(N as u32).map_err(|refusal| refused(ctx, &refusal))?;
     let message = "the host gave fewer random bytes than asked for";
-    bytes.try_into().map_err(|_| rquickjs::Exception::throw_internal(ctx, message))
+    bytes
+        .try_into()
+        .map_err(|_| rquickjs::Exception::throw_internal(ctx, message))
 }
 
 #[cfg(test)]

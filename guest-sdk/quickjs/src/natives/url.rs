@@ -21,11 +21,20 @@ fn parse<'js>(input: Text<'js>, base: Option<Text<'js>>) -> Option<Vec<String>> 
         Some(base) => Some(Url::parse(&base).ok()?),
         None => None,
     };
-    Url::options().base_url(base.as_ref()).parse(&input).ok().map(|url| parts(&url))
+    Url::options()
+        .base_url(base.as_ref())
+        .parse(&input)
+        .ok()
+        .map(|url| parts(&url))
 }
 
 /// Changes one part; what is not acceptable changes nothing.
-fn set<'js>(_ctx: Ctx<'js>, href: Text<'js>, part: Text<'js>, new: Text<'js>) -> Option<Vec<String>> {
+fn set<'js>(
+    _ctx: Ctx<'js>,
+    href: Text<'js>,
+    part: Text<'js>,
+    new: Text<'js>,
+) -> Option<Vec<String>> {
     let mut url = Url::parse(&href).ok()?;
     let new: &str = &new;
     match &*part {
@@ -64,7 +73,9 @@ fn parts(url: &Url) -> Vec<String> {
 /// `a=1&b=2` as a flat list: name, value, name, value.
 fn parse_query<'js>(query: Text<'js>) -> Vec<String> {
     let pairs = form_urlencoded::parse(query.as_bytes());
-    pairs.flat_map(|(name, value)| [name.into_owned(), value.into_owned()]).collect()
+    pairs
+        .flat_map(|(name, value)| [name.into_owned(), value.into_owned()])
+        .collect()
 }
 
 /// The inverse of [`parse_query`].

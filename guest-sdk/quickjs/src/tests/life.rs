@@ -45,7 +45,9 @@ fn binary_messages_arrive_as_array_buffers_and_views_send_their_window() {
 
 #[test]
 fn lone_surrogates_become_replacement_characters_in_frames() {
-    started("export default class { onMessage(m, c) { c.send('a\\ud800b\\udc00'); c.send('\\ud83d\\ude00') } }");
+    started(
+        "export default class { onMessage(m, c) { c.send('a\\ud800b\\udc00'); c.send('\\ud83d\\ude00') } }",
+    );
     connect(2, 5);
     took();
     text(3, 5, "");
@@ -109,7 +111,12 @@ fn code_and_reason_and_was_clean_are_passed_to_on_close() {
     close(5, 6, 1006, false);
     assert_eq!(
         took(),
-        ["log 2 4002 bye true", "settle 4 done", "log 1 1006 bye false", "settle 5 done"]
+        [
+            "log 2 4002 bye true",
+            "settle 4 done",
+            "log 1 1006 bye false",
+            "settle 5 done"
+        ]
     );
 }
 
@@ -129,7 +136,10 @@ fn a_connection_closed_by_the_room_refuses_to_send_and_is_closed_at_its_end() {
     text(3, 5, "");
     let effects = took();
     assert_eq!(effects[0], format!("close 5 4001 {}", "é".repeat(61)));
-    assert_eq!(effects[1], "log TypeError: Can't call WebSocket send() after close().");
+    assert_eq!(
+        effects[1],
+        "log TypeError: Can't call WebSocket send() after close()."
+    );
     close(4, 5, 4001, true);
     assert_eq!(took(), ["log 3", "settle 4 done"]);
 }
@@ -175,7 +185,11 @@ fn the_end_of_an_old_socket_does_not_hide_the_new_one_with_its_id() {
     connect(2, 5);
     let mut again = who(6);
     again.id = "c5".into();
-    let head = RequestHead { method: "GET".into(), url: "http://host/".into(), headers: vec![] };
+    let head = RequestHead {
+        method: "GET".into(),
+        url: "http://host/".into(),
+        headers: vec![],
+    };
     Exports::on_connect(3, again, head);
     took();
     text(4, 6, "");
@@ -183,7 +197,13 @@ fn the_end_of_an_old_socket_does_not_hide_the_new_one_with_its_id() {
     text(6, 6, "");
     assert_eq!(
         took(),
-        ["log 2 2", "settle 4 done", "settle 5 done", "log 1 2", "settle 6 done"]
+        [
+            "log 2 2",
+            "settle 4 done",
+            "settle 5 done",
+            "log 1 2",
+            "settle 6 done"
+        ]
     );
 }
 
@@ -241,14 +261,23 @@ fn exceptions_end_events_with_their_message_and_status() {
     assert_eq!(ends(3, "/code"), "settle 3 failed 418 teapot");
     assert_eq!(ends(4, "/far"), "settle 4 failed far");
     assert_eq!(ends(5, "/string"), "settle 5 failed a string");
-    assert_eq!(ends(6, "/empty"), "settle 6 failed Uncaught exception when making a request");
+    assert_eq!(
+        ends(6, "/empty"),
+        "settle 6 failed Uncaught exception when making a request"
+    );
     assert_eq!(ends(7, "/late"), "settle 7 failed late");
     assert_eq!(
         ends(8, "/undefined"),
         "settle 8 failed Incorrect type for Promise: the Promise did not resolve to 'Response'."
     );
     connect(9, 5);
-    assert_eq!(took(), ["accept 5 c5", "settle 9 failed Uncaught exception when connecting"]);
+    assert_eq!(
+        took(),
+        [
+            "accept 5 c5",
+            "settle 9 failed Uncaught exception when connecting"
+        ]
+    );
     text(10, 5, "");
     assert_eq!(took(), ["settle 10 failed oops"]);
 }
@@ -308,8 +337,14 @@ fn tags_are_checked_when_the_room_hibernates_and_find_connections() {
         fails(3, 6),
         "settle 3 failed A connection can only have 10 tags, including the default id tag."
     );
-    assert_eq!(fails(4, 7), "settle 4 failed A connection tag must be a string. Received: 7");
-    assert_eq!(fails(5, 8), "settle 5 failed A connection tag must not be an empty string.");
+    assert_eq!(
+        fails(4, 7),
+        "settle 4 failed A connection tag must be a string. Received: 7"
+    );
+    assert_eq!(
+        fails(5, 8),
+        "settle 5 failed A connection tag must not be an empty string."
+    );
     text(6, 5, "");
     assert_eq!(took(), ["log [ 'c5' ]", "settle 6 done"]);
 }
@@ -354,7 +389,10 @@ fn a_hibernating_rooms_state_has_a_limit_and_undefined_becomes_null() {
     text(3, 5, "");
     assert_eq!(
         took()[..2],
-        ["log null", "log A WebSocket 'attachment' cannot be larger than 2048 bytes.'a"]
+        [
+            "log null",
+            "log A WebSocket 'attachment' cannot be larger than 2048 bytes.'a"
+        ]
     );
 }
 
@@ -362,7 +400,10 @@ fn a_hibernating_rooms_state_has_a_limit_and_undefined_becomes_null() {
 fn a_connection_whose_beginning_was_never_seen_still_ends() {
     started("export default class { onClose(c) { console.log(c.id, c.uri) } }");
     close(2, 77, 1006, false);
-    assert_eq!(took(), ["log c77 http://host/party/lounge?_pk=c77", "settle 2 done"]);
+    assert_eq!(
+        took(),
+        ["log c77 http://host/party/lounge?_pk=c77", "settle 2 done"]
+    );
 }
 
 #[test]

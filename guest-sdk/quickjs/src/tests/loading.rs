@@ -17,7 +17,11 @@ fn a_syntax_error_names_its_line() {
 fn an_exception_at_the_top_level_has_name_message_and_stack() {
     let failure = fails("\nfunction broken() { throw new RangeError('too far') }\nbroken();");
     assert_eq!(failure.message, "too far");
-    assert!(failure.detail.starts_with("RangeError: too far\n"), "{}", failure.detail);
+    assert!(
+        failure.detail.starts_with("RangeError: too far\n"),
+        "{}",
+        failure.detail
+    );
     assert!(failure.detail.contains("bundle.js:2"), "{}", failure.detail);
 }
 
@@ -29,15 +33,23 @@ fn a_top_level_await_that_can_never_end_is_an_error() {
 
 #[test]
 fn a_top_level_await_that_ends_is_none() {
-    started("const x = await Promise.resolve(7); export default class { onStart() { console.log(x) } }");
+    started(
+        "const x = await Promise.resolve(7); export default class { onStart() { console.log(x) } }",
+    );
 }
 
 #[test]
 fn timers_and_random_values_are_refused_at_the_top_level() {
-    for code in ["setTimeout(() => {}, 1)", "crypto.randomUUID()", "AbortSignal.timeout(1)"] {
+    for code in [
+        "setTimeout(() => {}, 1)",
+        "crypto.randomUUID()",
+        "AbortSignal.timeout(1)",
+    ] {
         let failure = fails_alone(&format!("{code}; export default class {{}}"));
         assert!(
-            failure.message.starts_with("Disallowed operation called within global scope."),
+            failure
+                .message
+                .starts_with("Disallowed operation called within global scope."),
             "{code}: {}",
             failure.message
         );
@@ -53,21 +65,35 @@ fn fails_alone(bundle: &str) -> FailureResult {
 #[test]
 fn an_unknown_import_is_named() {
     let failure = fails("import fs from 'node:fs'; export default class {}");
-    assert!(failure.message.contains("Cannot find module \"node:fs\""), "{}", failure.message);
+    assert!(
+        failure.message.contains("Cannot find module \"node:fs\""),
+        "{}",
+        failure.message
+    );
 }
 
 #[test]
 fn the_platforms_modules_cannot_be_imported() {
-    for name in ["partykit/internal/native.js", "./partykit/internal/native.js", "../x.js"] {
+    for name in [
+        "partykit/internal/native.js",
+        "./partykit/internal/native.js",
+        "../x.js",
+    ] {
         let failure = fails_alone(&format!("import '{name}'; export default class {{}}"));
-        assert!(failure.message.contains("Cannot find module"), "{}", failure.message);
+        assert!(
+            failure.message.contains("Cannot find module"),
+            "{}",
+            failure.message
+        );
     }
 }
 
 #[test]
 fn partykit_server_is_an_empty_module() {
-    started("import * as all from 'partykit/server'; export default class { onStart() {
-        if (Object.keys(all).length !== 0) throw new Error('not empty') } }");
+    started(
+        "import * as all from 'partykit/server'; export default class { onStart() {
+        if (Object.keys(all).length !== 0) throw new Error('not empty') } }",
+    );
 }
 
 #[test]
@@ -81,10 +107,21 @@ fn natives_are_out_of_reach() {
 #[test]
 fn a_default_export_that_is_no_room_is_refused() {
     let failure = fails_alone("export default 5");
-    assert!(failure.message.contains("default export"), "{}", failure.message);
+    assert!(
+        failure.message.contains("default export"),
+        "{}",
+        failure.message
+    );
     let failure = fails_alone("export const x = 1");
-    assert!(failure.message.contains("default export"), "{}", failure.message);
-    assert_eq!(fails_alone("export default { onMessage: 5 }").message, ".onMessage should be a function");
+    assert!(
+        failure.message.contains("default export"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(
+        fails_alone("export default { onMessage: 5 }").message,
+        ".onMessage should be a function"
+    );
 }
 
 #[test]

@@ -34,21 +34,37 @@ fn started(bundle: &str) {
 
 fn start(event: u64) {
     recorded::with(|host| host.sections.push(START));
-    let room = RoomInfo { id: "lounge".into(), internal_id: "ab".repeat(32), party: "main".into() };
+    let room = RoomInfo {
+        id: "lounge".into(),
+        internal_id: "ab".repeat(32),
+        party: "main".into(),
+    };
     Exports::on_start(event, START, room);
     recorded::with(|host| host.sections.retain(|scope| *scope != START));
 }
 
 fn who(connection: u64) -> ConnectionInfo {
     let uri = format!("http://host/party/lounge?_pk=c{connection}");
-    ConnectionInfo { connection, id: format!("c{connection}"), uri }
+    ConnectionInfo {
+        connection,
+        id: format!("c{connection}"),
+        uri,
+    }
 }
 
 fn connect(event: u64, connection: u64) {
     let client = who(connection);
     let url = client.uri.clone();
     let headers = vec![("x-test".to_owned(), "yes".to_owned())];
-    Exports::on_connect(event, client, RequestHead { method: "GET".into(), url, headers });
+    Exports::on_connect(
+        event,
+        client,
+        RequestHead {
+            method: "GET".into(),
+            url,
+            headers,
+        },
+    );
 }
 
 fn text(event: u64, sender: u64, text: &str) {
@@ -56,7 +72,11 @@ fn text(event: u64, sender: u64, text: &str) {
 }
 
 fn close(event: u64, connection: u64, code: u16, was_clean: bool) {
-    let info = CloseInfo { code, reason: "bye".into(), was_clean };
+    let info = CloseInfo {
+        code,
+        reason: "bye".into(),
+        was_clean,
+    };
     Exports::on_close(event, who(connection), info);
 }
 

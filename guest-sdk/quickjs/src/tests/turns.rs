@@ -5,8 +5,14 @@ use super::*;
 
 fn timer_set() -> u64 {
     let effects = took();
-    let line = effects.iter().find(|line| line.starts_with("timer")).expect("a timer is set");
-    line.split(' ').nth(1).and_then(|number| number.parse().ok()).expect("a number")
+    let line = effects
+        .iter()
+        .find(|line| line.starts_with("timer"))
+        .expect("a timer is set");
+    line.split(' ')
+        .nth(1)
+        .and_then(|number| number.parse().ok())
+        .expect("a number")
 }
 
 #[test]
@@ -23,7 +29,10 @@ fn handlers_interleave_at_awaits() {
     text(3, 5, "slow");
     let slow = timer_set();
     text(4, 5, "fast");
-    assert_eq!(took(), ["send 5 start fast", "send 5 end fast", "settle 4 done"]);
+    assert_eq!(
+        took(),
+        ["send 5 start fast", "send 5 end fast", "settle 4 done"]
+    );
     Exports::on_timer(slow);
     assert_eq!(took(), ["send 5 end slow", "settle 3 done"]);
 }
@@ -33,7 +42,11 @@ fn on_start_is_settled_when_it_is_done_and_its_timers_carry_its_scope() {
     load("export default class { async onStart() { await new Promise((r) => setTimeout(r, 10)); console.log('up') } }")
         .unwrap();
     recorded::with(|host| host.sections.push(START));
-    let room = RoomInfo { id: "r".into(), internal_id: "i".into(), party: "main".into() };
+    let room = RoomInfo {
+        id: "r".into(),
+        internal_id: "i".into(),
+        party: "main".into(),
+    };
     Exports::on_start(1, START, room);
     let effects = took();
     assert!(effects[0].ends_with("10ms scope 900"), "{effects:?}");
@@ -59,11 +72,16 @@ fn an_interval_arms_itself_again_until_it_is_cleared() {
 
 #[test]
 fn a_throwing_timer_is_reported() {
-    started("export default class { onRequest() { setTimeout(() => { throw new Error('tick') }); return new Response() } }");
+    started(
+        "export default class { onRequest() { setTimeout(() => { throw new Error('tick') }); return new Response() } }",
+    );
     request(2, "GET", "/", None);
     Exports::on_timer(timer_set());
     let effects = took();
-    assert!(effects[0].starts_with("error Uncaught Error: tick\n    at "), "{effects:?}");
+    assert!(
+        effects[0].starts_with("error Uncaught Error: tick\n    at "),
+        "{effects:?}"
+    );
 }
 
 #[test]
@@ -103,12 +121,14 @@ fn a_handler_that_awaits_nothing_that_can_happen_is_stranded() {
     assert_eq!(Exports::stranded(vec![3, 4, 5, 99]), [3, 5]);
     assert_eq!(Exports::stranded(vec![4]), []);
     text(6, 5, "go");
-    assert_eq!(took(), ["settle 4 done", "settle 6 done"]);
+    assert_eq!(took(), ["settle 6 done", "settle 4 done"]);
 }
 
 #[test]
 fn a_handler_that_awaits_a_timer_is_not_stranded() {
-    started("export default class { async onMessage() { await new Promise((r) => setTimeout(r, 9)) } }");
+    started(
+        "export default class { async onMessage() { await new Promise((r) => setTimeout(r, 9)) } }",
+    );
     connect(2, 5);
     text(3, 5, "");
     let timer = timer_set();
@@ -140,8 +160,13 @@ fn block_concurrency_while_opens_a_section_for_its_own_work_only() {
     took();
     text(3, 5, "");
     let effects = took();
-    let shapes: Vec<String> =
-        effects.iter().map(|line| line.split_once("ms ").map_or(line.clone(), |(_, s)| s.into())).collect();
+    let shapes: Vec<String> = effects
+        .iter()
+        .map(|line| {
+            line.split_once("ms ")
+                .map_or(line.clone(), |(_, s)| s.into())
+        })
+        .collect();
     let entered = &effects[1];
     let scope = entered.rsplit(' ').next().unwrap();
     let inside = format!("scope {scope}");
@@ -149,10 +174,20 @@ fn block_concurrency_while_opens_a_section_for_its_own_work_only() {
     assert!(entered.starts_with("enter 0 "), "{effects:?}");
     assert_eq!(shapes[2], "scope 0");
     assert_eq!(shapes[3..], [inside.clone(), inside]);
-    let last = effects.last().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let last = effects
+        .last()
+        .unwrap()
+        .split(' ')
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
     Exports::on_timer(last);
     let effects = took();
-    assert_eq!(effects[..2], [format!("leave {scope} keep"), "send 5 value".to_owned()]);
+    assert_eq!(
+        effects[..2],
+        [format!("leave {scope} keep"), "send 5 value".to_owned()]
+    );
     assert!(effects[2].ends_with("5ms scope 0"), "{effects:?}");
 }
 
@@ -171,13 +206,22 @@ fn sections_do_not_overlap_but_nest() {
     connect(2, 5);
     took();
     text(3, 5, "");
-    let log: Vec<String> =
-        took().into_iter().filter(|line| line.starts_with("log") || line.starts_with("settle")).collect();
+    let log: Vec<String> = took()
+        .into_iter()
+        .filter(|line| line.starts_with("log") || line.starts_with("settle"))
+        .collect();
     assert_eq!(
         log,
         [
-            "log in a", "log in a1", "log out a1", "log in a2", "log out a2", "log out a",
-            "log in b", "log out b", "settle 3 done"
+            "log in a",
+            "log in a1",
+            "log out a1",
+            "log in a2",
+            "log out a2",
+            "log out a",
+            "log in b",
+            "log out b",
+            "settle 3 done"
         ]
     );
 }
@@ -211,12 +255,19 @@ fn on_start_waits_for_the_sections_of_the_constructor() {
     .unwrap();
     start(1);
     let effects = took();
-    assert_eq!(effects[2..], ["log value 7", "settle 1 done"], "{effects:?}");
+    assert_eq!(
+        effects[2..],
+        ["log value 7", "settle 1 done"],
+        "{effects:?}"
+    );
     assert!(effects[0].starts_with("enter 900"), "{effects:?}");
 }
 
 #[test]
 fn deep_recursion_ends_in_an_error_that_can_be_caught() {
     let code = "(() => { const f = () => f() + 1; try { f() } catch (e) { return e.name + ': ' + e.message } })()";
-    assert_eq!(evaluate(code), "\"RangeError: Maximum call stack size exceeded\"");
+    assert_eq!(
+        evaluate(code),
+        "\"RangeError: Maximum call stack size exceeded\""
+    );
 }

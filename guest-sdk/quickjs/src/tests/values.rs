@@ -21,14 +21,17 @@ fn hex(bytes: &[u8]) -> String {
 
 fn unhex(text: &str) -> Vec<u8> {
     let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    pairs
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
 }
 
 /// Evaluates every expression in one room and hands the results to storage.
 #[test]
 fn values_are_written_byte_by_byte_as_v8_writes_them() {
-    let list: Vec<String> =
-        cases().map(|(name, code, _)| format!("[{name:?}, () => ({code})]")).collect();
+    let list: Vec<String> = cases()
+        .map(|(name, code, _)| format!("[{name:?}, () => ({code})]"))
+        .collect();
     started(&format!(
         "export default class {{
             constructor(room) {{ this.room = room }}
@@ -51,7 +54,8 @@ fn values_are_written_byte_by_byte_as_v8_writes_them() {
 #[test]
 fn values_that_v8_wrote_are_read_without_loss() {
     recorded::with(|host| {
-        host.stored.extend(cases().map(|(name, _, bytes)| (name.to_owned(), unhex(bytes))));
+        host.stored
+            .extend(cases().map(|(name, _, bytes)| (name.to_owned(), unhex(bytes))));
     });
     started(
         "export default class {
@@ -83,7 +87,8 @@ fn whatever_is_broken_or_too_deep_is_an_error_and_never_a_trap() {
         for (at, (_, _, bytes)) in cases().enumerate() {
             let bytes = unhex(bytes);
             for cut in 0..bytes.len() {
-                host.stored.insert(format!("{at} cut {cut}"), bytes[..cut].to_vec());
+                host.stored
+                    .insert(format!("{at} cut {cut}"), bytes[..cut].to_vec());
                 let mut flipped = bytes.clone();
                 flipped[cut] ^= 0x55;
                 host.stored.insert(format!("{at} flip {cut}"), flipped);
@@ -105,7 +110,16 @@ fn whatever_is_broken_or_too_deep_is_an_error_and_never_a_trap() {
             }
         }",
     );
-    let keys = recorded::with(|host| host.stored.keys().map(|key| format!("{key:?}")).collect::<Vec<_>>());
+    let keys = recorded::with(|host| {
+        host.stored
+            .keys()
+            .map(|key| format!("{key:?}"))
+            .collect::<Vec<_>>()
+    });
     request(2, "POST", "/", Some(&format!("[{}]", keys.join(","))));
-    assert!(took().last().unwrap().ends_with("true RangeError"), "{:?}", took());
+    assert!(
+        took().last().unwrap().ends_with("true RangeError"),
+        "{:?}",
+        took()
+    );
 }

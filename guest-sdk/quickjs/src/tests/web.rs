@@ -7,7 +7,12 @@ use super::*;
 fn gives(code: &str, json: &str) {
     let code = code.to_owned();
     // A guest loads once: each expression needs a thread of its own.
-    let got = std::thread::spawn({ let code = code.clone(); move || evaluate(&code) }).join().unwrap();
+    let got = std::thread::spawn({
+        let code = code.clone();
+        move || evaluate(&code)
+    })
+    .join()
+    .unwrap();
     assert_eq!(got, json, "{code}");
 }
 
@@ -18,8 +23,14 @@ fn urls_follow_the_standard() {
         r##"["http://xn--tda.example/b?q=%C3%A9+x#h","http://xn--tda.example","xn--tda.example","/b","?q=%C3%A9+x","#h","é x"]"##,
     );
     gives("new URL('../c?x', 'http://h/a/b').href", "\"http://h/c?x\"");
-    gives("(() => { try { new URL('nope') } catch (e) { return `${e}` } })()", "\"TypeError: Invalid URL string.\"");
-    gives("[URL.canParse('a:'), URL.canParse('x'), URL.parse('x')]", "[true,false,null]");
+    gives(
+        "(() => { try { new URL('nope') } catch (e) { return `${e}` } })()",
+        "\"TypeError: Invalid URL string.\"",
+    );
+    gives(
+        "[URL.canParse('a:'), URL.canParse('x'), URL.parse('x')]",
+        "[true,false,null]",
+    );
 }
 
 #[test]
@@ -35,13 +46,22 @@ fn search_params_and_url_follow_each_other() {
         "\"https://h:8080/%C3%A4#x\"",
     );
     gives("new URLSearchParams('??a=1').toString()", "\"%3Fa=1\"");
-    gives("`${new URLSearchParams({ a: '1', b: 'é' })}`", "\"a=1&b=%C3%A9\"");
+    gives(
+        "`${new URLSearchParams({ a: '1', b: 'é' })}`",
+        "\"a=1&b=%C3%A9\"",
+    );
 }
 
 #[test]
 fn text_is_encoded_and_decoded() {
-    gives("[...new TextEncoder().encode('é😀\\ud800')]", "[195,169,240,159,152,128,239,191,189]");
-    gives("new TextDecoder().decode(new Uint8Array([239, 187, 191, 104, 105, 255]))", "\"hi\u{fffd}\"");
+    gives(
+        "[...new TextEncoder().encode('é😀\\ud800')]",
+        "[195,169,240,159,152,128,239,191,189]",
+    );
+    gives(
+        "new TextDecoder().decode(new Uint8Array([239, 187, 191, 104, 105, 255]))",
+        "\"hi\u{fffd}\"",
+    );
     gives(
         "(() => { const d = new TextDecoder(); const b = new TextEncoder().encode('a😀b')
             return [d.decode(b.slice(0, 3), { stream: true }), d.decode(b.slice(3), { stream: true }), d.decode()] })()",
@@ -51,9 +71,18 @@ fn text_is_encoded_and_decoded() {
         "(() => { try { new TextDecoder('utf-8', { fatal: true }).decode(new Uint8Array([255])) } catch (e) { return e.name } })()",
         "\"TypeError\"",
     );
-    gives("new TextDecoder('utf-16').decode(new Uint8Array([104, 0, 105, 0]))", "\"hi\"");
-    gives("(() => { try { new TextDecoder('klingon') } catch (e) { return e.name } })()", "\"RangeError\"");
-    gives("new TextEncoder().encodeInto('aé😀', new Uint8Array(5))", r#"{"read":2,"written":3}"#);
+    gives(
+        "new TextDecoder('utf-16').decode(new Uint8Array([104, 0, 105, 0]))",
+        "\"hi\"",
+    );
+    gives(
+        "(() => { try { new TextDecoder('klingon') } catch (e) { return e.name } })()",
+        "\"RangeError\"",
+    );
+    gives(
+        "new TextEncoder().encodeInto('aé😀', new Uint8Array(5))",
+        r#"{"read":2,"written":3}"#,
+    );
 }
 
 #[test]
@@ -67,11 +96,26 @@ fn base64_and_dom_exceptions_exist() {
 
 #[test]
 fn random_values_come_from_the_host_each_time() {
-    gives("crypto.randomUUID()", "\"11121314-1516-4718-991a-1b1c1d1e1f20\"");
-    gives("[...crypto.getRandomValues(new Uint8Array(3))]", "[17,18,19]");
-    gives("(() => { try { crypto.getRandomValues(new Float32Array(1)) } catch (e) { return e.name } })()", "\"TypeMismatchError\"");
-    gives("(() => { try { crypto.getRandomValues(new Uint8Array(65537)) } catch (e) { return e.name } })()", "\"QuotaExceededError\"");
-    gives("(() => { const x = Math.random(); return [x >= 0 && x < 1, x !== Math.random()] })()", "[true,true]");
+    gives(
+        "crypto.randomUUID()",
+        "\"11121314-1516-4718-991a-1b1c1d1e1f20\"",
+    );
+    gives(
+        "[...crypto.getRandomValues(new Uint8Array(3))]",
+        "[17,18,19]",
+    );
+    gives(
+        "(() => { try { crypto.getRandomValues(new Float32Array(1)) } catch (e) { return e.name } })()",
+        "\"TypeMismatchError\"",
+    );
+    gives(
+        "(() => { try { crypto.getRandomValues(new Uint8Array(65537)) } catch (e) { return e.name } })()",
+        "\"QuotaExceededError\"",
+    );
+    gives(
+        "(() => { const x = Math.random(); return [x >= 0 && x < 1, x !== Math.random()] })()",
+        "[true,true]",
+    );
 }
 
 #[test]
@@ -114,19 +158,48 @@ fn listings_of_several_pages_are_whole() {
 #[test]
 fn storage_errors_are_rejections_with_the_reference_texts() {
     let rejects = |call: &str, text: &str| {
-        let code = format!("this.room.storage.{call}.then(() => 'fine', (e) => `${{e.name}}: ${{e.message}}`)");
+        let code = format!(
+            "this.room.storage.{call}.then(() => 'fine', (e) => `${{e.name}}: ${{e.message}}`)"
+        );
         gives(&code, &format!("\"{text}\""));
     };
-    rejects("put('a', undefined)", "TypeError: put() called with undefined value.");
-    rejects("put('a', () => 1)", "DataCloneError: () => 1 could not be cloned.");
-    rejects("put('a', [Symbol('x')])", "DataCloneError: Symbol(x) could not be cloned.");
-    rejects("put({ a: 1 }, 5)", "TypeError: put() may only be called with a single key-value pair and optional options as put(key, value, options) or with multiple key-value pairs and optional options as put(entries, options)");
-    rejects("get(Array(129).fill('a').map((a, i) => a + i))", "RangeError: Maximum number of key value pairs is 128. 129 pairs were provided.");
-    rejects("put('k'.repeat(2049), 1)", "RangeError: Keys cannot be larger than 2048 bytes. A key of size 2049 was provided.");
-    rejects("put('k', 'v'.repeat(131200))", "RangeError: Values cannot be larger than 131072 bytes. A value of size 131206 was provided.");
+    rejects(
+        "put('a', undefined)",
+        "TypeError: put() called with undefined value.",
+    );
+    rejects(
+        "put('a', () => 1)",
+        "DataCloneError: () => 1 could not be cloned.",
+    );
+    rejects(
+        "put('a', [Symbol('x')])",
+        "DataCloneError: Symbol(x) could not be cloned.",
+    );
+    rejects(
+        "put({ a: 1 }, 5)",
+        "TypeError: put() may only be called with a single key-value pair and optional options as put(key, value, options) or with multiple key-value pairs and optional options as put(entries, options)",
+    );
+    rejects(
+        "get(Array(129).fill('a').map((a, i) => a + i))",
+        "RangeError: Maximum number of key value pairs is 128. 129 pairs were provided.",
+    );
+    rejects(
+        "put('k'.repeat(2049), 1)",
+        "RangeError: Keys cannot be larger than 2048 bytes. A key of size 2049 was provided.",
+    );
+    rejects(
+        "put('k', 'v'.repeat(131200))",
+        "RangeError: Values cannot be larger than 131072 bytes. A value of size 131206 was provided.",
+    );
     rejects("put('k', new Uint8Array(131072))", "fine");
-    rejects("list({ start: 'a', startAfter: 'b' })", "TypeError: list() cannot be called with both start and startAfter values.");
-    rejects("list({ limit: 0 })", "TypeError: List limit must be positive.");
+    rejects(
+        "list({ start: 'a', startAfter: 'b' })",
+        "TypeError: list() cannot be called with both start and startAfter values.",
+    );
+    rejects(
+        "list({ limit: 0 })",
+        "TypeError: List limit must be positive.",
+    );
 }
 
 #[test]
@@ -144,6 +217,30 @@ fn requests_and_responses_carry_bodies_and_headers() {
     request(2, "post", "/", Some("hé"));
     assert_eq!(
         took(),
-        ["settle 2 201 [x-b=1, 2;set-cookie=a=1;set-cookie=b=2;content-type=text/plain;charset=UTF-8] POST hé 3 true TypeError text/plain"]
+        [
+            "settle 2 201 [set-cookie=a=1;set-cookie=b=2;x-b=1, 2;content-type=text/plain;charset=UTF-8] POST hé 3 true TypeError text/plain"
+        ]
+    );
+}
+
+#[test]
+fn code_from_strings_is_refused() {
+    let makers = [
+        "eval('1')",
+        "(0, eval)('1')",
+        "new Function('1')",
+        "(() => {}).constructor('1')",
+        "(async () => {}).constructor('1')",
+        "(function* () {}).constructor('1')",
+    ];
+    for maker in makers {
+        gives(
+            &format!("(() => {{ try {{ {maker} }} catch (e) {{ return `${{e}}` }} }})()"),
+            "\"EvalError: Code generation from strings disallowed for this context\"",
+        );
+    }
+    gives(
+        "[(() => {}) instanceof Function, typeof Function.prototype.call]",
+        "[true,\"function\"]",
     );
 }

@@ -98,7 +98,8 @@ fn wasm_config(cache: Option<Cache>) -> Config {
         .memory_reservation(MEMORY_RESERVATION)
         // The memory's address must not change: images will be mapped at it.
         .memory_may_move(false)
-        .max_wasm_stack(WASM_STACK_BYTES)
+        .max_wasm_stack(std::env::var("WS").ok().map_or(WASM_STACK_BYTES, |v| v.parse().unwrap()))
+.async_stack_size(64<<20)
         // A guest is never suspended in the middle of a call: no fibers, no tasks, no host heaps.
         .concurrency_support(false)
         .gc_support(false)

@@ -30,13 +30,21 @@ impl Cause {
             Fault::Host => "the room was reset: the host failed".to_owned(),
             _ => format!("the room was reset: {error}"),
         };
-        Self { code: close_code::FAILED, status: 500, text }
+        Self {
+            code: close_code::FAILED,
+            status: 500,
+            text,
+        }
     }
 
     /// An exception escaped on-start or the constructor.
     pub(crate) fn start(failure: &Failure) -> Self {
         let text = non_empty(&failure.message, UNCAUGHT_REQUEST).to_owned();
-        Self { code: close_code::FAILED, status: status_of(failure), text }
+        Self {
+            code: close_code::FAILED,
+            status: status_of(failure),
+            text,
+        }
     }
 
     /// The store did not take a batch. Paths and details are for the host's log.
@@ -46,55 +54,91 @@ impl Cause {
             CommitError::TooLarge { .. } => "the room was reset: it wrote too much at once",
             _ => "the room was reset: the host's storage failed",
         };
-        Self { code: close_code::FAILED, status: 500, text: text.to_owned() }
+        Self {
+            code: close_code::FAILED,
+            status: 500,
+            text: text.to_owned(),
+        }
     }
 
     /// A deadline passed that the whole room waited for.
     pub(crate) fn overdue(what: &str, limit: &str, ms: u64) -> Self {
         let text = format!("the room was reset: {what} did not end in time ({limit} is {ms} ms)");
-        Self { code: close_code::FAILED, status: 500, text }
+        Self {
+            code: close_code::FAILED,
+            status: 500,
+            text,
+        }
     }
 
     /// A section failed; its own error was logged.
     pub(crate) fn broken_section() -> Self {
         let text = "the room was reset: an exception escaped blockConcurrencyWhile".to_owned();
-        Self { code: close_code::FAILED, status: 500, text }
+        Self {
+            code: close_code::FAILED,
+            status: 500,
+            text,
+        }
     }
 
     /// The host closes the room on purpose.
     pub(crate) fn stop(code: u16, reason: &str) -> Self {
-        Self { code, status: 503, text: reason.to_owned() }
+        Self {
+            code,
+            status: 503,
+            text: reason.to_owned(),
+        }
     }
 
     /// The room failed too often lately.
     pub(crate) fn backing_off(reason: &str, wait_us: u64) -> Self {
         let seconds = wait_us.div_ceil(1_000_000);
         let text = format!("{reason}; the room keeps failing, try again in {seconds} s");
-        Self { code: close_code::TRY_LATER, status: 503, text }
+        Self {
+            code: close_code::TRY_LATER,
+            status: 503,
+            text,
+        }
     }
 
     pub(crate) fn response(&self) -> Response {
         let mut response = Response::text(self.status, self.text.clone());
         if self.status == 503 {
-            response.headers.push(("retry-after".to_owned(), "1".to_owned()));
+            response
+                .headers
+                .push(("retry-after".to_owned(), "1".to_owned()));
         }
         response
     }
 
     pub(crate) fn respond(&self, exchange: ExchangeId) -> Action {
-        Action::Respond { exchange, response: self.response() }
+        Action::Respond {
+            exchange,
+            response: self.response(),
+        }
     }
 
     pub(crate) fn close(&self, connection: ConnectionHandle) -> Action {
-        Action::Close { connection, code: Some(self.code), reason: self.text.clone().into() }
+        Action::Close {
+            connection,
+            code: Some(self.code),
+            reason: self.text.clone().into(),
+        }
     }
 
     pub(crate) fn reject(&self, connection: ConnectionHandle) -> Action {
-        Action::Reject { connection, code: self.code, reason: self.text.clone().into() }
+        Action::Reject {
+            connection,
+            code: self.code,
+            reason: self.text.clone().into(),
+        }
     }
 
     pub(crate) fn refuse(&self, connection: ConnectionHandle) -> Action {
-        Action::Refuse { connection, response: self.response() }
+        Action::Refuse {
+            connection,
+            response: self.response(),
+        }
     }
 }
 
@@ -113,26 +157,40 @@ pub(crate) fn to_request(outcome: Outcome) -> Response {
 /// on-connect failed: PartyKit opens the connection, to close it with the error's message.
 pub(crate) fn rejection(connection: ConnectionHandle, failure: &Failure) -> Action {
     let reason = ByteString::from(non_empty(&failure.message, UNCAUGHT_CONNECT));
-    Action::Reject { connection, code: close_code::FAILED, reason }
+    Action::Reject {
+        connection,
+        code: close_code::FAILED,
+        reason,
+    }
 }
 
 /// A handler whose promise nothing can settle any more.
 pub(crate) fn stranded(handler: &str) -> Failure {
-    let message = format!(
-        "{handler} never finished: it waits for a promise that nothing is left to resolve"
-    );
-    Failure { detail: message.clone(), message, status: None }
+    let message =
+        format!("{handler} never finished: it waits for a promise that nothing is left to resolve");
+    Failure {
+        detail: message.clone(),
+        message,
+        status: None,
+    }
 }
 
 /// A handler that took too long.
 pub(crate) fn overdue(handler: &str, limit: &str, ms: u64) -> Failure {
     let message = format!("{handler} did not finish in time ({limit} is {ms} ms)");
-    Failure { detail: message.clone(), message, status: Some(504) }
+    Failure {
+        detail: message.clone(),
+        message,
+        status: Some(504),
+    }
 }
 
 /// PartyKit takes the status from `error.code`.
 fn status_of(failure: &Failure) -> u16 {
-    failure.status.filter(|status| (200..=599).contains(status)).unwrap_or(500)
+    failure
+        .status
+        .filter(|status| (200..=599).contains(status))
+        .unwrap_or(500)
 }
 
 fn non_empty<'a>(text: &'a str, otherwise: &'a str) -> &'a str {

@@ -29,7 +29,9 @@ impl RoomApi for State {
             Debt::Connect { connection } => self.settle_connect(connection, outcome),
             Debt::Request { exchange } => {
                 let response = answers::to_request(outcome);
-                self.turn.outbox.push(Action::Respond { exchange, response });
+                self.turn
+                    .outbox
+                    .push(Action::Respond { exchange, response });
             }
             Debt::Nobody { .. } => {}
         }
@@ -57,7 +59,10 @@ impl RoomApi for State {
             return Err(Refusal::Gone);
         }
         self.turn.count(1, message.len() as u64, &self.limits);
-        self.turn.outbox.push(Action::Send { connection, message });
+        self.turn.outbox.push(Action::Send {
+            connection,
+            message,
+        });
         Ok(())
     }
 
@@ -66,7 +71,10 @@ impl RoomApi for State {
         let weight = connections.len().max(1) as u64;
         self.turn.count(weight, message.len() as u64, &self.limits);
         if !connections.is_empty() {
-            self.turn.outbox.push(Action::Broadcast { connections, message });
+            self.turn.outbox.push(Action::Broadcast {
+                connections,
+                message,
+            });
         }
         Ok(())
     }
@@ -80,19 +88,26 @@ impl RoomApi for State {
         self.turn.count(1, reason.len() as u64, &self.limits);
         if self.connections.start_closing(connection)? {
             let reason = ByteString::from(reason);
-            self.turn.outbox.push(Action::Close { connection, code, reason });
+            self.turn.outbox.push(Action::Close {
+                connection,
+                code,
+                reason,
+            });
         }
         Ok(())
     }
 
     fn storage_get(&mut self, key: &str) -> Result<Option<Bytes>, Refusal> {
-        self.overlay.get(key, self.reader.as_ref()).map_err(|error| self.read_failed(&error))
+        self.overlay
+            .get(key, self.reader.as_ref())
+            .map_err(|error| self.read_failed(&error))
     }
 
     fn storage_put(&mut self, key: &str, value: Bytes) -> Result<(), Refusal> {
         self.check_size("key_bytes_max", key.len(), self.limits.key_bytes_max)?;
         self.check_size("value_bytes_max", value.len(), self.limits.value_bytes_max)?;
-        self.turn.count(1, (key.len() + value.len()) as u64, &self.limits);
+        self.turn
+            .count(1, (key.len() + value.len()) as u64, &self.limits);
         self.overlay.write(key, Some(value));
         Ok(())
     }
@@ -133,7 +148,11 @@ impl RoomApi for State {
     fn random(&mut self, count: u32) -> Result<Vec<u8>, Refusal> {
         if count > RANDOM_BYTES_MAX {
             let (value, max) = (u64::from(count), u64::from(RANDOM_BYTES_MAX));
-            return Err(Refusal::Limit { name: "random_bytes_max", value, max });
+            return Err(Refusal::Limit {
+                name: "random_bytes_max",
+                value,
+                max,
+            });
         }
         let mut bytes = vec![0; count as usize];
         self.entropy.fill(&mut bytes)?;
@@ -155,7 +174,9 @@ impl State {
             Outcome::Failed(failure) => {
                 // The client may have gone meanwhile; then nobody is left to be told.
                 if self.connections.remove(connection).is_some() {
-                    self.turn.outbox.push(answers::rejection(connection, &failure));
+                    self.turn
+                        .outbox
+                        .push(answers::rejection(connection, &failure));
                 }
             }
             Outcome::Done | Outcome::Response(_) => {
@@ -168,13 +189,19 @@ impl State {
 
     fn check_size(&self, name: &'static str, value: usize, max: u64) -> Result<(), Refusal> {
         let value = value as u64;
-        if value > max { Err(Refusal::Limit { name, value, max }) } else { Ok(()) }
+        if value > max {
+            Err(Refusal::Limit { name, value, max })
+        } else {
+            Ok(())
+        }
     }
 
     /// A room that cannot read its storage must not go on as if nothing were stored.
     fn read_failed(&mut self, error: &ReadError) -> Refusal {
         let message = error.to_string();
-        self.turn.exceeded = Some(GuestError::Host { message: message.clone() });
+        self.turn.exceeded = Some(GuestError::Host {
+            message: message.clone(),
+        });
         Refusal::Internal(message)
     }
 }

@@ -50,7 +50,12 @@ pub(crate) struct Connections {
 impl Connections {
     pub(crate) fn add(&mut self, info: ConnectionInfo) {
         let handle = info.handle;
-        let member = Member { info, phase: Phase::Connecting, accepted: false, tags: Vec::new() };
+        let member = Member {
+            info,
+            phase: Phase::Connecting,
+            accepted: false,
+            tags: Vec::new(),
+        };
         self.members.insert(handle, member);
     }
 
@@ -65,7 +70,9 @@ impl Connections {
     ) -> Result<(), Refusal> {
         let member = self.living(handle)?;
         if member.accepted {
-            return Err(Refusal::Invalid(format!("connection {handle} was accepted before")));
+            return Err(Refusal::Invalid(format!(
+                "connection {handle} was accepted before"
+            )));
         }
         member.accepted = true;
         member.tags = tags;
@@ -74,7 +81,9 @@ impl Connections {
 
     /// on-connect settled well: says whether the handshake is still to be answered.
     pub(crate) fn open(&mut self, handle: ConnectionHandle) -> bool {
-        let Some(member) = self.members.get_mut(&handle) else { return false };
+        let Some(member) = self.members.get_mut(&handle) else {
+            return false;
+        };
         member.accepted = true;
         if member.phase == Phase::Connecting {
             member.phase = Phase::Open;
@@ -84,7 +93,9 @@ impl Connections {
 
     fn living(&mut self, handle: ConnectionHandle) -> Result<&mut Member, Refusal> {
         let member = self.members.get_mut(&handle);
-        member.filter(|member| member.phase != Phase::Gone).ok_or(Refusal::Gone)
+        member
+            .filter(|member| member.phase != Phase::Gone)
+            .ok_or(Refusal::Gone)
     }
 
     /// Its end is known. Hands it over when the guest has it and is to be told, once.
@@ -100,7 +111,9 @@ impl Connections {
 
     /// Whether a message may go to this connection.
     pub(crate) fn is_reachable(&self, handle: ConnectionHandle) -> bool {
-        self.members.get(&handle).is_some_and(|member| member.phase.is_reachable())
+        self.members
+            .get(&handle)
+            .is_some_and(|member| member.phase.is_reachable())
     }
 
     pub(crate) fn reachable_except(&self, without: &[ConnectionHandle]) -> Vec<ConnectionHandle> {
@@ -125,7 +138,10 @@ impl Connections {
 
     /// Those whose handshake is not answered.
     pub(crate) fn connecting(&self) -> Vec<ConnectionHandle> {
-        let connecting = self.members.iter().filter(|(_, m)| m.phase == Phase::Connecting);
+        let connecting = self
+            .members
+            .iter()
+            .filter(|(_, m)| m.phase == Phase::Connecting);
         connecting.map(|(handle, _)| *handle).collect()
     }
 

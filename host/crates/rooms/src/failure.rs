@@ -53,7 +53,8 @@ impl Room {
 
     fn note_failure(&mut self, cause: &Cause) {
         let limits = self.state.limits.clone();
-        self.restart.failed(cause.text.clone(), self.now.monotonic_us, &limits);
+        self.restart
+            .failed(cause.text.clone(), self.now.monotonic_us, &limits);
     }
 
     /// Drops the guest and everything that lived in it. What earlier turns have sent still leaves
@@ -88,7 +89,10 @@ impl Room {
     /// Closes every connection, and owes each accepted one its on-close.
     fn close_all(&mut self, cause: &Cause, outbox: &mut Vec<Action>) {
         let members: Vec<_> = self.state.connections.take_all().collect();
-        for member in members.into_iter().filter(|member| member.phase != Phase::Gone) {
+        for member in members
+            .into_iter()
+            .filter(|member| member.phase != Phase::Gone)
+        {
             outbox.push(cause.close(member.info.handle));
             if member.accepted {
                 self.owe_close(member.info, cause);
@@ -97,16 +101,21 @@ impl Room {
     }
 
     fn owe_close(&mut self, client: ConnectionInfo, cause: &Cause) {
-        let info = CloseInfo { code: cause.code, reason: cause.text.as_str().into(), was_clean: false };
+        let info = CloseInfo {
+            code: cause.code,
+            reason: cause.text.as_str().into(),
+            was_clean: false,
+        };
         let arrival = self.state.next_arrival();
-        self.state.mailbox.push(arrival, Waiting::Close { client, info });
+        self.state
+            .mailbox
+            .push(arrival, Waiting::Close { client, info });
     }
 
     /// Those who waited for a start that failed are told so.
     fn answer_waiting(&mut self, cause: &Cause, outbox: &mut Vec<Action>) {
-        let answered = |event: &Waiting| {
-            matches!(event, Waiting::Connect { .. } | Waiting::Request { .. })
-        };
+        let answered =
+            |event: &Waiting| matches!(event, Waiting::Connect { .. } | Waiting::Request { .. });
         for waiting in self.state.mailbox.take(answered) {
             match waiting {
                 // 503 is for the host's own reasons; a browser can only read a close code.
@@ -126,11 +135,15 @@ impl Room {
             self.give_up_closes(actions);
         }
         let now = self.now.monotonic_us;
-        let Some((until, reason)) = self.restart.pause(now) else { return false };
+        let Some((until, reason)) = self.restart.pause(now) else {
+            return false;
+        };
         let cause = Cause::backing_off(reason, until - now);
         let mut outbox = Vec::new();
         self.answer_waiting(&cause, &mut outbox);
-        self.state.mailbox.take(|event| matches!(event, Waiting::Message { .. }));
+        self.state
+            .mailbox
+            .take(|event| matches!(event, Waiting::Message { .. }));
         if self.stopping.is_some() {
             self.give_up_closes(actions);
         }
@@ -139,12 +152,18 @@ impl Room {
     }
 
     fn give_up_closes(&mut self, actions: &mut Vec<Action>) {
-        let given_up = self.state.mailbox.take(|event| {
-            matches!(event, Waiting::Close { .. } | Waiting::Error { .. })
-        });
+        let given_up = self
+            .state
+            .mailbox
+            .take(|event| matches!(event, Waiting::Close { .. } | Waiting::Error { .. }));
         if !given_up.is_empty() {
-            let text = format!("the room cannot start: {} onClose events given up", given_up.len());
-            self.state.turn.log(LogLevel::Error, text, &self.state.limits);
+            let text = format!(
+                "the room cannot start: {} onClose events given up",
+                given_up.len()
+            );
+            self.state
+                .turn
+                .log(LogLevel::Error, text, &self.state.limits);
             self.state.drain_log(actions);
         }
     }
@@ -173,7 +192,11 @@ impl Room {
     /// durable.
     fn poison(&mut self, error: &CommitError, actions: &mut Vec<Action>) {
         let cause = Cause::commit(error);
-        actions.push(Action::Failed { error: GuestError::Host { message: error.to_string() } });
+        actions.push(Action::Failed {
+            error: GuestError::Host {
+                message: error.to_string(),
+            },
+        });
         let discarded = self.state.gate.poison();
         self.state.overlay.forget_all();
         self.state.generation += 1;
@@ -211,7 +234,11 @@ impl Room {
             return;
         }
         let mut outbox = Vec::new();
-        for event in self.state.mailbox.take(|event| matches!(event, Waiting::Connect { .. })) {
+        for event in self
+            .state
+            .mailbox
+            .take(|event| matches!(event, Waiting::Connect { .. }))
+        {
             if let Waiting::Connect { client, .. } = event {
                 outbox.push(cause.reject(client.handle));
             }
@@ -225,4 +252,3 @@ impl Room {
         self.stopping = Some(cause);
     }
 }
-

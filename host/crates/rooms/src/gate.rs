@@ -54,16 +54,29 @@ impl OutputGate {
     pub(crate) fn hold(&mut self, batch: BatchId, writes: &[WriteOp], outbox: &mut Vec<Action>) {
         self.last = batch.0;
         let bytes = writes.iter().map(write_bytes).sum();
-        let keys = writes.iter().map(|write| write_key(write).to_owned()).collect();
+        let keys = writes
+            .iter()
+            .map(|write| write_key(write).to_owned())
+            .collect();
         self.uncommitted_bytes += bytes;
         let outbox = std::mem::take(outbox);
-        self.waiting.push_back(Waiting { batch, keys, bytes, durable: false, outbox });
+        self.waiting.push_back(Waiting {
+            batch,
+            keys,
+            bytes,
+            durable: false,
+            outbox,
+        });
     }
 
     /// A batch is durable: lets out what waited for nothing else, and says which keys it wrote.
     pub(crate) fn committed(&mut self, batch: BatchId, actions: &mut Vec<Action>) -> Vec<String> {
         let mut keys = Vec::new();
-        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.batch == batch) {
+        if let Some(waiting) = self
+            .waiting
+            .iter_mut()
+            .find(|waiting| waiting.batch == batch)
+        {
             waiting.durable = true;
             keys = std::mem::take(&mut waiting.keys);
             self.uncommitted_bytes -= waiting.bytes;
@@ -77,13 +90,18 @@ impl OutputGate {
 
     /// Whether this batch is one that waits here, and not one of before a reset.
     pub(crate) fn knows(&self, batch: BatchId) -> bool {
-        self.waiting.iter().any(|waiting| waiting.batch == batch && !waiting.durable)
+        self.waiting
+            .iter()
+            .any(|waiting| waiting.batch == batch && !waiting.durable)
     }
 
     /// A batch failed: everything that waits is thrown away. Returns what will never leave.
     pub(crate) fn poison(&mut self) -> Vec<Action> {
         self.uncommitted_bytes = 0;
-        self.waiting.drain(..).flat_map(|waiting| waiting.outbox).collect()
+        self.waiting
+            .drain(..)
+            .flat_map(|waiting| waiting.outbox)
+            .collect()
     }
 
     pub(crate) fn uncommitted_bytes(&self) -> u64 {
@@ -113,11 +131,16 @@ mod tests {
     use super::*;
 
     fn wake(moment: u64) -> Vec<Action> {
-        vec![Action::WakeAt { monotonic_us: Some(moment) }]
+        vec![Action::WakeAt {
+            monotonic_us: Some(moment),
+        }]
     }
 
     fn put(key: &str) -> Vec<WriteOp> {
-        vec![WriteOp::Put { key: key.into(), value: "value".into() }]
+        vec![WriteOp::Put {
+            key: key.into(),
+            value: "value".into(),
+        }]
     }
 
     #[test]

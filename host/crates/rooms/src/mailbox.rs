@@ -12,11 +12,26 @@ use crate::ExchangeId;
 
 #[derive(Debug)]
 pub(crate) enum Waiting {
-    Connect { client: ConnectionInfo, request: RequestHead },
-    Message { sender: ConnectionHandle, message: Message },
-    Error { client: ConnectionInfo, error: String },
-    Close { client: ConnectionInfo, info: CloseInfo },
-    Request { exchange: ExchangeId, request: Request },
+    Connect {
+        client: ConnectionInfo,
+        request: RequestHead,
+    },
+    Message {
+        sender: ConnectionHandle,
+        message: Message,
+    },
+    Error {
+        client: ConnectionInfo,
+        error: String,
+    },
+    Close {
+        client: ConnectionInfo,
+        info: CloseInfo,
+    },
+    Request {
+        exchange: ExchangeId,
+        request: Request,
+    },
 }
 
 impl Waiting {
@@ -55,8 +70,9 @@ impl Mailbox {
 
     /// Removes what is not to be kept, and hands it over in order.
     pub(crate) fn take(&mut self, mut wanted: impl FnMut(&Waiting) -> bool) -> Vec<Waiting> {
-        let (taken, kept): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.events).into_iter().partition(|(_, event)| wanted(event));
+        let (taken, kept): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.events)
+            .into_iter()
+            .partition(|(_, event)| wanted(event));
         self.events = kept;
         let taken: Vec<_> = taken.into_iter().map(|(_, event)| event).collect();
         self.bytes -= taken.iter().map(Waiting::bytes).sum::<u64>();

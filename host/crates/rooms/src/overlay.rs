@@ -67,7 +67,11 @@ impl Overlay {
     /// A batch is durable: the store has its writes now.
     pub(crate) fn forget(&mut self, batch: BatchId, keys: &[String]) {
         for key in keys {
-            if self.pending.get(key).is_some_and(|(newest, _)| *newest == batch) {
+            if self
+                .pending
+                .get(key)
+                .is_some_and(|(newest, _)| *newest == batch)
+            {
                 self.pending.remove(key);
             }
         }
@@ -112,7 +116,10 @@ impl Overlay {
         reader: &dyn RoomReader,
     ) -> impl Iterator<Item = Result<Entry, ReadError>> + 'a {
         // Deletions here hide entries there, so that the store must not stop at the limit.
-        let stored = reader.range(&Range { limit: None, ..range.clone() });
+        let stored = reader.range(&Range {
+            limit: None,
+            ..range.clone()
+        });
         let written = self.written_in(range);
         let (mut stored, mut written) = (stored.peekable(), written.into_iter().peekable());
         let reverse = range.reverse;
@@ -146,11 +153,13 @@ impl Overlay {
         let prefix = range.prefix.as_deref().unwrap_or("");
         let from = if prefix > start { prefix } else { start };
         let bounds = (Bound::Included(from), Bound::Unbounded);
-        let wanted = |key: &str| {
-            range.end.as_deref().is_none_or(|end| key < end) && key.starts_with(prefix)
-        };
+        let wanted =
+            |key: &str| range.end.as_deref().is_none_or(|end| key < end) && key.starts_with(prefix);
         let mut found: BTreeMap<&str, &Written> = BTreeMap::new();
-        let pending = self.pending.range::<str, _>(bounds).map(|(key, (_, written))| (key, written));
+        let pending = self
+            .pending
+            .range::<str, _>(bounds)
+            .map(|(key, (_, written))| (key, written));
         for (key, written) in pending.chain(self.turn.range::<str, _>(bounds)) {
             if wanted(key) {
                 found.insert(key, written);

@@ -98,14 +98,20 @@ impl Owed {
 
     /// One event whose time is up. It stays owed until it is settled.
     pub(crate) fn overdue(&self, now_us: u64) -> Option<EventId> {
-        self.deadlines.first().filter(|(deadline, _)| *deadline <= now_us).map(|(_, event)| *event)
+        self.deadlines
+            .first()
+            .filter(|(deadline, _)| *deadline <= now_us)
+            .map(|(_, event)| *event)
     }
 
     /// Events that somebody waits for and about which the guest was not asked yet, in order; they
     /// count as asked from now on.
     pub(crate) fn take_unasked(&mut self) -> Vec<EventId> {
         let unasked = std::mem::take(&mut self.unasked);
-        unasked.into_iter().filter(|event| self.entries.contains_key(event)).collect()
+        unasked
+            .into_iter()
+            .filter(|event| self.entries.contains_key(event))
+            .collect()
     }
 
     /// All owed events, in order.

@@ -151,7 +151,10 @@ impl Room {
         let max = self.state.limits.connections_max;
         let full = self.state.connections.len() as u64 >= max;
         let full = full.then(|| {
-            Cause::stop(close_code::TRY_LATER, &format!("the room is full (connections_max is {max})"))
+            Cause::stop(
+                close_code::TRY_LATER,
+                &format!("the room is full (connections_max is {max})"),
+            )
         });
         self.stopping.clone().or(full)
     }
@@ -185,7 +188,11 @@ impl Room {
     fn next(&mut self) -> Option<Next> {
         let open = self.state.sections.innermost();
         let timer = self.state.timers.first_ready(open);
-        let event = self.state.mailbox.first_arrival().filter(|_| open.is_none());
+        let event = self
+            .state
+            .mailbox
+            .first_arrival()
+            .filter(|_| open.is_none());
         match (timer, event) {
             (Some(timer), event) if event.is_none_or(|event| timer < event) => {
                 self.state.timers.take_ready(timer).map(Next::Timer)
@@ -202,32 +209,61 @@ impl Room {
         }
         let (debt, limit_ms) = match &waiting {
             Waiting::Connect { client, .. } => {
-                let debt = Debt::Connect { connection: client.handle };
+                let debt = Debt::Connect {
+                    connection: client.handle,
+                };
                 (debt, Some(self.state.limits.connect_ms))
             }
-            Waiting::Request { exchange, .. } => {
-                (Debt::Request { exchange: *exchange }, Some(self.state.limits.request_ms))
-            }
+            Waiting::Request { exchange, .. } => (
+                Debt::Request {
+                    exchange: *exchange,
+                },
+                Some(self.state.limits.request_ms),
+            ),
             Waiting::Message { sender, .. } => {
                 if self.state.connections.get(*sender).is_none() {
                     return;
                 }
-                (Debt::Nobody { handler: "onMessage" }, None)
+                (
+                    Debt::Nobody {
+                        handler: "onMessage",
+                    },
+                    None,
+                )
             }
             Waiting::Error { .. } => (Debt::Nobody { handler: "onError" }, None),
             Waiting::Close { .. } => (Debt::Nobody { handler: "onClose" }, None),
         };
-        let event = self.state.owed.add(debt, limit_ms.map(|ms| self.after_ms(ms)));
+        let event = self
+            .state
+            .owed
+            .add(debt, limit_ms.map(|ms| self.after_ms(ms)));
         let event = match waiting {
             Waiting::Connect { client, request } => {
                 self.state.connections.add(client.clone());
-                Event::Connect { event, client, request }
+                Event::Connect {
+                    event,
+                    client,
+                    request,
+                }
             }
-            Waiting::Message { sender, message } => Event::Message { event, sender, message },
-            Waiting::Error { client, error } => Event::Error { event, client, error },
+            Waiting::Message { sender, message } => Event::Message {
+                event,
+                sender,
+                message,
+            },
+            Waiting::Error { client, error } => Event::Error {
+                event,
+                client,
+                error,
+            },
             Waiting::Close { client, info } => {
                 self.state.connections.remove(client.handle);
-                Event::Close { event, client, info }
+                Event::Close {
+                    event,
+                    client,
+                    info,
+                }
             }
             Waiting::Request { request, .. } => Event::Request { event, request },
         };
@@ -249,7 +285,11 @@ impl Room {
         self.write_off_stranded(&owed, actions);
         let value = self.state.owed.len() as u64;
         if value >= max && self.guest.is_some() {
-            let error = GuestError::EffectLimit { name: "owed_events_max", value, max };
+            let error = GuestError::EffectLimit {
+                name: "owed_events_max",
+                value,
+                max,
+            };
             self.guest_failed(error, actions);
         }
         self.guest.is_some()
@@ -276,14 +316,18 @@ impl Room {
     fn deliver_start(&mut self, actions: &mut Vec<Action>) {
         let deadline = self.after_ms(self.state.limits.start_ms);
         // The stack is empty: the last guest took its sections with it.
-        let Ok(scope) = self.state.sections.enter(Scope::NONE, u64::MAX) else { return };
+        let Ok(scope) = self.state.sections.enter(Scope::NONE, u64::MAX) else {
+            return;
+        };
         let event = self.state.owed.add(Debt::Start { scope }, Some(deadline));
         let room = self.state.info.clone();
         self.turn(&Event::Start { event, scope, room }, actions);
     }
 
     fn turn(&mut self, event: &Event, actions: &mut Vec<Action>) {
-        let Some(guest) = self.guest.as_mut() else { return };
+        let Some(guest) = self.guest.as_mut() else {
+            return;
+        };
         let result = guest.turn(event, &mut self.state);
         self.end_turn(result, actions);
     }
@@ -317,8 +361,16 @@ impl Room {
         let batch = state.gate.next_batch();
         let writes = state.overlay.end_turn(batch);
         state.gate.hold(batch, &writes, &mut state.turn.outbox);
-        let writes = RoomBatch { room: state.key.clone(), epoch: EPOCH, writes };
-        actions.push(Action::Commit { generation: state.generation, batch, writes });
+        let writes = RoomBatch {
+            room: state.key.clone(),
+            epoch: EPOCH,
+            writes,
+        };
+        actions.push(Action::Commit {
+            generation: state.generation,
+            batch,
+            writes,
+        });
     }
 
     fn leave_start_section(&mut self) {
@@ -331,9 +383,17 @@ impl Room {
 
     fn check_deadlines(&mut self, actions: &mut Vec<Action>) {
         let now = self.now.monotonic_us;
-        if self.state.sections.deadline_us().is_some_and(|deadline| deadline <= now) {
+        if self
+            .state
+            .sections
+            .deadline_us()
+            .is_some_and(|deadline| deadline <= now)
+        {
             let ms = self.state.limits.section_ms;
-            self.reset_for(Cause::overdue("blockConcurrencyWhile", "section_ms", ms), actions);
+            self.reset_for(
+                Cause::overdue("blockConcurrencyWhile", "section_ms", ms),
+                actions,
+            );
         }
         while let Some(event) = self.state.owed.overdue(now) {
             let limits = &self.state.limits;
@@ -366,7 +426,9 @@ impl Room {
     }
 
     fn write_off_stranded(&mut self, owed: &[partykit_core::EventId], actions: &mut Vec<Action>) {
-        let Some(guest) = self.guest.as_mut() else { return };
+        let Some(guest) = self.guest.as_mut() else {
+            return;
+        };
         let result = guest.stranded(owed, &mut self.state).map(|stranded| {
             for event in stranded {
                 self.fail(event, answers::stranded);
@@ -404,18 +466,26 @@ impl Room {
         } else {
             self.idle_since_us = None;
         }
-        let pause = self.restart.pause(now).filter(|_| !self.state.mailbox.is_empty());
+        let pause = self
+            .restart
+            .pause(now)
+            .filter(|_| !self.state.mailbox.is_empty());
         let deadlines = [
             idle_deadline,
             pause.map(|(until, _)| until),
             self.state.timers.next_due_us(),
             self.state.owed.next_deadline_us(),
-            self.state.sections.deadline_us().filter(|deadline| *deadline != u64::MAX),
+            self.state
+                .sections
+                .deadline_us()
+                .filter(|deadline| *deadline != u64::MAX),
         ];
         let wake_at = deadlines.into_iter().flatten().min();
         if wake_at != self.wake_at {
             self.wake_at = wake_at;
-            actions.push(Action::WakeAt { monotonic_us: wake_at });
+            actions.push(Action::WakeAt {
+                monotonic_us: wake_at,
+            });
         }
     }
 }

@@ -21,25 +21,45 @@ fn a_message_is_answered_and_broadcast_in_the_order_of_the_calls() {
     let (a, b) = (room.connect("a", ""), room.connect("b", ""));
     room.take();
     room.message(a, "echo one;all two;echo three");
-    assert_eq!(room.take(), [format!("send {a} one"), format!("broadcast {a},{b} two"), format!("send {a} three")]);
+    assert_eq!(
+        room.take(),
+        [
+            format!("send {a} one"),
+            format!("broadcast {a},{b} two"),
+            format!("send {a} three")
+        ]
+    );
 }
 
 #[test]
 fn the_handshake_is_held_until_on_connect_has_settled_and_what_is_sent_meanwhile_waits_behind_it() {
     let mut room = room();
     let a = room.connect("a", "echo early;hold");
-    assert_eq!(room.take(), [format!("send {a} early")], "queued by the driver, not sent");
+    assert_eq!(
+        room.take(),
+        [format!("send {a} early")],
+        "queued by the driver, not sent"
+    );
     let b = room.connect("b", "");
     room.take();
     room.message(b, "all hello;release");
-    assert_eq!(room.take(), [format!("broadcast {a},{b} hello"), format!("accept {a}")]);
+    assert_eq!(
+        room.take(),
+        [format!("broadcast {a},{b} hello"), format!("accept {a}")]
+    );
 }
 
 #[test]
 fn a_throwing_on_connect_closes_with_1011_and_leaves_no_dead_connection() {
     let mut room = room();
     let a = room.connect("a", "throw boom");
-    assert_eq!(room.take(), ["log onConnect: boom".to_owned(), format!("reject {a} 1011 boom")]);
+    assert_eq!(
+        room.take(),
+        [
+            "log onConnect: boom".to_owned(),
+            format!("reject {a} 1011 boom")
+        ]
+    );
     assert_eq!(room.room.connection_count(), 0);
     room.closed(a, 1011);
     assert!(room.take().is_empty(), "no onClose for what was never open");
@@ -52,14 +72,26 @@ fn nothing_enters_before_on_start_has_settled() {
     let request = room.request("echo hi");
     assert!(room.take().is_empty());
     room.advance_ms(50);
-    assert_eq!(room.take(), [format!("accept {a}"), format!("respond {} 200 hi", request.0)]);
+    assert_eq!(
+        room.take(),
+        [
+            format!("accept {a}"),
+            format!("respond {} 200 hi", request.0)
+        ]
+    );
 }
 
 #[test]
 fn a_failed_start_answers_those_who_waited_and_is_tried_again_for_the_next() {
     let mut room = room_with(|_| {}, "throw no luck", "");
     let a = room.connect("a", "");
-    assert_eq!(room.take(), ["log onStart: no luck".to_owned(), format!("refuse {a} 500 no luck")]);
+    assert_eq!(
+        room.take(),
+        [
+            "log onStart: no luck".to_owned(),
+            format!("refuse {a} 500 no luck")
+        ]
+    );
     *room.factory.on_start.lock().unwrap() = String::new();
     let b = room.connect("b", "");
     assert_eq!(room.take(), [format!("accept {b}")]);
@@ -71,13 +103,25 @@ fn a_room_that_keeps_failing_backs_off_instead_of_being_restarted_by_every_clien
     room.connect("a", "");
     room.connect("b", "");
     room.take();
-    let started = room.factory.started.load(std::sync::atomic::Ordering::Relaxed);
+    let started = room
+        .factory
+        .started
+        .load(std::sync::atomic::Ordering::Relaxed);
     let c = room.connect("c", "");
     let d = room.request("");
     let told = room.take();
-    assert!(told[0].starts_with(&format!("reject {c} 1013 ")), "{told:?}");
-    assert!(told[1].starts_with(&format!("respond {} 503 ", d.0)), "{told:?}");
-    let now = room.factory.started.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(
+        told[0].starts_with(&format!("reject {c} 1013 ")),
+        "{told:?}"
+    );
+    assert!(
+        told[1].starts_with(&format!("respond {} 503 ", d.0)),
+        "{told:?}"
+    );
+    let now = room
+        .factory
+        .started
+        .load(std::sync::atomic::Ordering::Relaxed);
     assert_eq!(now, started, "not started again");
     *room.factory.on_start.lock().unwrap() = String::new();
     room.advance_ms(500);
@@ -93,10 +137,17 @@ fn nothing_leaves_before_its_writes_are_durable_and_turns_go_on_meanwhile() {
     room.message(a, "put k 1;echo written");
     room.message(a, "get k;echo second");
     let request = room.request("get k");
-    assert!(room.take().is_empty(), "everything waits for the first batch");
+    assert!(
+        room.take().is_empty(),
+        "everything waits for the first batch"
+    );
     room.commit();
-    let expected =
-        [format!("send {a} written"), format!("send {a} 1"), format!("send {a} second"), format!("respond {} 200 1", request.0)];
+    let expected = [
+        format!("send {a} written"),
+        format!("send {a} 1"),
+        format!("send {a} second"),
+        format!("respond {} 200 1", request.0),
+    ];
     assert_eq!(room.take(), expected);
 }
 
@@ -112,13 +163,30 @@ fn a_failed_commit_lets_nothing_out_resets_the_room_and_the_next_visit_reads_wha
     room.fail_commit(CommitError::Io("disk".into()));
     let told = room.take();
     assert!(!told.iter().any(|line| line.contains("never")), "{told:?}");
-    assert!(told.iter().any(|line| line.starts_with(&format!("close {a} 1011"))), "{told:?}");
-    assert!(told.iter().any(|line| line.starts_with(&format!("reject {b} 1011"))), "{told:?}");
-    assert!(told.iter().any(|line| line.starts_with(&format!("respond {} 500", request.0))));
+    assert!(
+        told.iter()
+            .any(|line| line.starts_with(&format!("close {a} 1011"))),
+        "{told:?}"
+    );
+    assert!(
+        told.iter()
+            .any(|line| line.starts_with(&format!("reject {b} 1011"))),
+        "{told:?}"
+    );
+    assert!(
+        told.iter()
+            .any(|line| line.starts_with(&format!("respond {} 500", request.0)))
+    );
     assert!(told.contains(&"log closed a 1011".to_owned()), "{told:?}");
-    assert!(told.contains(&"log closed b 1011".to_owned()), "its onConnect had run: {told:?}");
+    assert!(
+        told.contains(&"log closed b 1011".to_owned()),
+        "its onConnect had run: {told:?}"
+    );
     let again = room.request("get k;get c");
-    assert_eq!(room.take(), [format!("respond {} 200 durablenone", again.0)]);
+    assert_eq!(
+        room.take(),
+        [format!("respond {} 200 durablenone", again.0)]
+    );
 }
 
 #[test]
@@ -158,7 +226,11 @@ fn what_earlier_turns_sent_still_leaves_after_a_trap_and_before_the_close() {
     room.message(a, "put k v;echo kept");
     room.message(a, "trap");
     let told = room.take();
-    assert_eq!(told, ["failed guest.trap", "log closed a 1011"], "the close waits behind it");
+    assert_eq!(
+        told,
+        ["failed guest.trap", "log closed a 1011"],
+        "the close waits behind it"
+    );
     room.commit();
     let told = room.take();
     assert_eq!(told[0], format!("send {a} kept"));
@@ -176,7 +248,10 @@ fn on_close_is_delivered_once_and_after_the_messages_before_it() {
     room.closed(a, 4002);
     assert!(room.take().is_empty(), "a section is open");
     room.advance_ms(10);
-    assert_eq!(room.take(), [format!("broadcast {b} bye"), "log closed a 4002".to_owned()]);
+    assert_eq!(
+        room.take(),
+        [format!("broadcast {b} bye"), "log closed a 4002".to_owned()]
+    );
 }
 
 #[test]
@@ -186,7 +261,11 @@ fn a_client_gone_while_its_handshake_is_held_still_gets_its_on_close() {
     room.closed(a, 1006);
     assert_eq!(room.take(), ["log closed a 1006"]);
     let b = room.connect("b", "release");
-    assert_eq!(room.take(), [format!("accept {b}")], "nobody is there to be accepted");
+    assert_eq!(
+        room.take(),
+        [format!("accept {b}")],
+        "nobody is there to be accepted"
+    );
 }
 
 #[test]
@@ -198,10 +277,16 @@ fn while_a_section_is_open_only_its_own_completions_enter() {
     room.message(a, "enter;timer 20 all inside&leave");
     room.message(a, "echo waited");
     room.advance_ms(10);
-    assert!(room.take().is_empty(), "the timer of before the section waits");
+    assert!(
+        room.take().is_empty(),
+        "the timer of before the section waits"
+    );
     room.advance_ms(10);
-    let expected =
-        [format!("broadcast {a} inside"), format!("send {a} waited"), format!("broadcast {a} outside")];
+    let expected = [
+        format!("broadcast {a} inside"),
+        format!("send {a} waited"),
+        format!("broadcast {a} outside"),
+    ];
     let told = room.take();
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(expected.iter().all(|line| told.contains(line)), "{told:?}");
@@ -237,10 +322,17 @@ fn a_handler_that_can_never_settle_is_answered() {
     let request = room.request("never");
     let told = room.take();
     let expected = format!("respond {} 500 onRequest never finished", request.0);
-    assert!(told.iter().any(|line| line.starts_with(&expected)), "{told:?}");
+    assert!(
+        told.iter().any(|line| line.starts_with(&expected)),
+        "{told:?}"
+    );
     let a = room.connect("a", "never");
     let told = room.take();
-    assert!(told.iter().any(|line| line.starts_with(&format!("reject {a} 1011"))), "{told:?}");
+    assert!(
+        told.iter()
+            .any(|line| line.starts_with(&format!("reject {a} 1011"))),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -254,7 +346,10 @@ fn a_long_poll_is_not_cut_short_and_ends_at_its_limit() {
     room.advance_ms(1000);
     let told = room.take();
     let expected = format!("respond {} 504", second.0);
-    assert!(told.iter().any(|line| line.starts_with(&expected)), "{told:?}");
+    assert!(
+        told.iter().any(|line| line.starts_with(&expected)),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -289,17 +384,32 @@ fn stopping_closes_everybody_runs_on_close_finishes_requests_and_evicts() {
     let a = room.connect("a", "");
     let request = room.request("hold");
     room.take();
-    room.step(Input::Stop { code: 1012, reason: "bye" });
-    assert_eq!(room.take(), [format!("close {a} 1012 bye"), "log closed a 1012".to_owned()]);
+    room.step(Input::Stop {
+        code: 1012,
+        reason: "bye",
+    });
+    assert_eq!(
+        room.take(),
+        [
+            format!("close {a} 1012 bye"),
+            "log closed a 1012".to_owned()
+        ]
+    );
     let late = room.request("");
     assert_eq!(room.take(), [format!("respond {} 503 bye", late.0)]);
     room.commit();
     assert!(room.take().is_empty(), "a request is not finished");
     room.advance_ms(Limits::default().request_ms);
     let told = room.take();
-    assert!(told.iter().any(|line| line.starts_with(&format!("respond {} 504", request.0))));
+    assert!(
+        told.iter()
+            .any(|line| line.starts_with(&format!("respond {} 504", request.0)))
+    );
     assert_eq!(told.last().map(String::as_str), Some("evict"));
-    assert_eq!(room.store.dump(room.key()).get("left").map(String::as_str), Some("yes"));
+    assert_eq!(
+        room.store.dump(room.key()).get("left").map(String::as_str),
+        Some("yes")
+    );
 }
 
 #[test]
@@ -328,7 +438,10 @@ fn a_connection_that_is_closing_is_skipped_by_broadcasts() {
     let (a, b) = (room.connect("a", ""), room.connect("b", ""));
     room.take();
     room.message(a, "close 4000 done;echo no;all yes");
-    assert_eq!(room.take(), [format!("close {a} 4000 done"), format!("broadcast {b} yes")]);
+    assert_eq!(
+        room.take(),
+        [format!("close {a} 4000 done"), format!("broadcast {b} yes")]
+    );
     assert_eq!(room.room.connection_count(), 2, "until its end is known");
     room.closed(a, 4000);
     assert_eq!(room.room.connection_count(), 1);
@@ -343,5 +456,9 @@ fn a_close_that_waited_behind_a_batch_which_then_failed_is_still_sent() {
     room.take();
     room.fail_commit(CommitError::Io("disk".into()));
     let told = room.take();
-    assert!(told.iter().any(|line| line.starts_with(&format!("close {a} 1011"))), "{told:?}");
+    assert!(
+        told.iter()
+            .any(|line| line.starts_with(&format!("close {a} 1011"))),
+        "{told:?}"
+    );
 }

@@ -36,7 +36,9 @@ impl Sections {
                 self.open.pop();
                 Ok(self.innermost().unwrap_or(Scope::NONE))
             }
-            _ => Err(Refusal::Invalid(format!("section {scope} is not the innermost open one"))),
+            _ => Err(Refusal::Invalid(format!(
+                "section {scope} is not the innermost open one"
+            ))),
         }
     }
 
@@ -59,12 +61,19 @@ mod tests {
     fn sections_nest_and_end_from_the_inside() {
         let mut sections = Sections::default();
         let outer = sections.enter(Scope::NONE, 10).unwrap();
-        assert!(sections.enter(Scope::NONE, 10).is_err(), "another one is open");
+        assert!(
+            sections.enter(Scope::NONE, 10).is_err(),
+            "another one is open"
+        );
         let inner = sections.enter(outer, 5).unwrap();
         assert_eq!(sections.deadline_us(), Some(5));
         assert!(sections.leave(outer).is_err());
         assert_eq!(sections.leave(inner), Ok(outer));
         assert_eq!(sections.leave(outer), Ok(Scope::NONE));
-        assert_ne!(sections.enter(Scope::NONE, 1).unwrap(), outer, "scopes are not used twice");
+        assert_ne!(
+            sections.enter(Scope::NONE, 1).unwrap(),
+            outer,
+            "scopes are not used twice"
+        );
     }
 }

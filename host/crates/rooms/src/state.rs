@@ -94,8 +94,19 @@ impl State {
     /// Moves the turn's log lines out, gate or no gate.
     pub(crate) fn drain_log(&mut self, actions: &mut Vec<Action>) {
         let dropped = std::mem::take(&mut self.turn.log_dropped);
-        let line = |level, text| Action::Log(LogLine { room: self.key.clone(), level, text });
-        actions.extend(self.turn.log.drain(..).map(|(level, text)| line(level, text)));
+        let line = |level, text| {
+            Action::Log(LogLine {
+                room: self.key.clone(),
+                level,
+                text,
+            })
+        };
+        actions.extend(
+            self.turn
+                .log
+                .drain(..)
+                .map(|(level, text)| line(level, text)),
+        );
         if dropped > 0 {
             let max = self.limits.log_lines_max;
             let text = format!("{dropped} more lines of one turn dropped (log_lines_max is {max})");

@@ -29,7 +29,11 @@ impl Timers {
         let armed = self.outstanding() as u64;
         if armed >= limits.timers_max {
             let (value, max) = (armed + 1, limits.timers_max);
-            return Err(Refusal::Limit { name: "timers_max", value, max });
+            return Err(Refusal::Limit {
+                name: "timers_max",
+                value,
+                max,
+            });
         }
         self.last += 1;
         let timer = TimerHandle(self.last);
@@ -69,7 +73,10 @@ impl Timers {
     }
 
     pub(crate) fn take_ready(&mut self, arrival: u64) -> Option<TimerHandle> {
-        let index = self.ready.iter().position(|(number, _, _)| *number == arrival)?;
+        let index = self
+            .ready
+            .iter()
+            .position(|(number, _, _)| *number == arrival)?;
         self.ready.remove(index).map(|(_, timer, _)| timer)
     }
 
@@ -77,7 +84,10 @@ impl Timers {
     pub(crate) fn rescope(&mut self, ended: Scope, outer: Scope) {
         let armed = self.by_due.values_mut();
         let ready = self.ready.iter_mut().map(|(_, _, scope)| scope);
-        armed.chain(ready).filter(|scope| **scope == ended).for_each(|scope| *scope = outer);
+        armed
+            .chain(ready)
+            .filter(|scope| **scope == ended)
+            .for_each(|scope| *scope = outer);
     }
 
     pub(crate) fn next_due_us(&self) -> Option<u64> {

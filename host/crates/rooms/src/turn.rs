@@ -27,7 +27,11 @@ impl Turn {
         self.effects += effects;
         self.effect_bytes += bytes;
         self.check("effects_max", self.effects, limits.effects_max);
-        self.check("effect_bytes_max", self.effect_bytes, limits.effect_bytes_max);
+        self.check(
+            "effect_bytes_max",
+            self.effect_bytes,
+            limits.effect_bytes_max,
+        );
     }
 
     fn check(&mut self, name: LimitName, value: u64, max: u64) {
@@ -46,7 +50,9 @@ impl Turn {
             let cut = text.floor_char_boundary(max);
             let left = text.len() - cut;
             text.truncate(cut);
-            text.push_str(&format!("… ({left} bytes more; log_line_bytes_max is {max})"));
+            text.push_str(&format!(
+                "… ({left} bytes more; log_line_bytes_max is {max})"
+            ));
         }
         self.log.push((level, text));
     }

@@ -47,11 +47,25 @@ impl Simulation {
         // Small enough to be reached.
         limits.uncommitted_bytes_max = random.below(200);
         limits.section_ms = 5_000;
-        let start = ["", "put started yes", "hold;timer 20 release", "timer 5 all tick"];
+        let start = [
+            "",
+            "put started yes",
+            "hold;timer 20 release",
+            "timer 5 all tick",
+        ];
         let start = start[random.below(start.len() as u64) as usize];
         let room = TestRoom::new(limits, FakeFactory::new(start, "put closed yes"));
         let (clients, exchanges, trace) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
-        Self { seed, random, room, clients, exchanges, numbers: 0, writers: BTreeSet::new(), trace }
+        Self {
+            seed,
+            random,
+            room,
+            clients,
+            exchanges,
+            numbers: 0,
+            writers: BTreeSet::new(),
+            trace,
+        }
     }
 
     fn check(&self, holds: bool, promise: &str) {
@@ -61,8 +75,12 @@ impl Simulation {
 
     /// Any living client.
     fn pick(&self) -> Option<ConnectionHandle> {
-        let living: Vec<_> =
-            self.clients.iter().filter(|(_, c)| c.accepted && !c.ended).map(|(h, _)| *h).collect();
+        let living: Vec<_> = self
+            .clients
+            .iter()
+            .filter(|(_, c)| c.accepted && !c.ended)
+            .map(|(h, _)| *h)
+            .collect();
         let index = self.random.below(living.len().max(1) as u64) as usize;
         living.get(index).copied()
     }
@@ -86,7 +104,14 @@ impl Simulation {
     }
 
     fn connect(&mut self) {
-        let scripts = ["", "put joined yes", "hold", "timer 10 all hi", "throw no", "close 4001 bye"];
+        let scripts = [
+            "",
+            "put joined yes",
+            "hold",
+            "timer 10 all hi",
+            "throw no",
+            "close 4001 bye",
+        ];
         let script = scripts[self.random.below(scripts.len() as u64) as usize];
         let name = format!("c{}", self.clients.len());
         self.trace.push(format!("connect {name} {script}"));
@@ -123,7 +148,14 @@ impl Simulation {
     }
 
     fn request(&mut self) {
-        let scripts = ["get last", "put other yes;get last", "hold", "never", "throw bad", "release"];
+        let scripts = [
+            "get last",
+            "put other yes;get last",
+            "hold",
+            "never",
+            "throw bad",
+            "release",
+        ];
         let script = scripts[self.random.below(scripts.len() as u64) as usize];
         self.trace.push(format!("request {script}"));
         let exchange = self.room.request(script);
@@ -147,7 +179,9 @@ impl Simulation {
     }
 
     fn fail_commit(&mut self) {
-        let Some((_, batch)) = self.room.commits.front() else { return };
+        let Some((_, batch)) = self.room.commits.front() else {
+            return;
+        };
         let error = match self.random.below(3) {
             0 => CommitError::NoSpace,
             1 => CommitError::Io("planted".into()),
@@ -175,13 +209,21 @@ impl Simulation {
     fn observe(&mut self) {
         for action in std::mem::take(&mut self.room.actions) {
             match &action {
-                Action::Send { connection, message } => self.received(&[*connection], message),
-                Action::Broadcast { connections, message } => self.received(connections, message),
+                Action::Send {
+                    connection,
+                    message,
+                } => self.received(&[*connection], message),
+                Action::Broadcast {
+                    connections,
+                    message,
+                } => self.received(connections, message),
                 Action::Accept { connection } => self.handshake(*connection, true),
                 Action::Reject { connection, .. } | Action::Refuse { connection, .. } => {
                     self.handshake(*connection, false);
                 }
-                Action::Close { connection, code, .. } => self.told_to_close(*connection, *code),
+                Action::Close {
+                    connection, code, ..
+                } => self.told_to_close(*connection, *code),
                 Action::Respond { exchange, response } => {
                     let text = String::from_utf8_lossy(&response.body).into_owned();
                     self.is_durable(&text);
@@ -199,29 +241,42 @@ impl Simulation {
     /// A text that ends with the number of a write must not be seen before that write is durable:
     /// it is either the write's own answer, or was read from `last` by a later turn.
     fn is_durable(&self, text: &str) {
-        let number = text.rsplit(' ').next().and_then(|number| number.parse::<u64>().ok());
+        let number = text
+            .rsplit(' ')
+            .next()
+            .and_then(|number| number.parse::<u64>().ok());
         if let Some(number) = number.filter(|number| self.writers.contains(number)) {
             let stored = self.room.store.dump(self.room.key());
             let durable = stored.contains_key(&format!("w{number}"));
-            self.check(durable, &format!("`{text}` leaves before its write is durable"));
+            self.check(
+                durable,
+                &format!("`{text}` leaves before its write is durable"),
+            );
         }
     }
 
     fn received(&mut self, connections: &[ConnectionHandle], message: &Message) {
         let text = String::from_utf8_lossy(message.as_bytes()).into_owned();
         for connection in connections {
-            let Some(client) = self.clients.get_mut(connection) else { continue };
+            let Some(client) = self.clients.get_mut(connection) else {
+                continue;
+            };
             if let Some(number) = text.strip_prefix("n ").and_then(|n| n.parse().ok()) {
                 client.received.push(number);
                 let in_order = client.received.is_sorted_by(|a, b| a < b);
-                self.check(in_order, "answers come in the order of the messages, once each");
+                self.check(
+                    in_order,
+                    "answers come in the order of the messages, once each",
+                );
             }
             self.is_durable(&text);
         }
     }
 
     fn handshake(&mut self, connection: ConnectionHandle, accepted: bool) {
-        let Some(client) = self.clients.get_mut(&connection) else { return };
+        let Some(client) = self.clients.get_mut(&connection) else {
+            return;
+        };
         let first = !client.answered;
         client.answered = true;
         client.accepted = accepted;
@@ -231,7 +286,8 @@ impl Simulation {
 
     /// The driver sends the Close frame, and the client's answer comes later.
     fn told_to_close(&mut self, connection: ConnectionHandle, code: Option<u16>) {
-        self.trace.push(format!("told to close {connection} {code:?}"));
+        self.trace
+            .push(format!("told to close {connection} {code:?}"));
         if let Some(client) = self.clients.get_mut(&connection) {
             client.ended = true;
         }
@@ -239,11 +295,17 @@ impl Simulation {
     }
 
     fn logged(&mut self, text: &str) {
-        let Some((id, _)) = text.strip_prefix("closed ").and_then(|rest| rest.split_once(' ')) else {
+        let Some((id, _)) = text
+            .strip_prefix("closed ")
+            .and_then(|rest| rest.split_once(' '))
+        else {
             return;
         };
         let name = id.to_owned();
-        let index = name.trim_start_matches('c').parse::<usize>().unwrap_or(usize::MAX);
+        let index = name
+            .trim_start_matches('c')
+            .parse::<usize>()
+            .unwrap_or(usize::MAX);
         let handle = self.clients.keys().nth(index).copied();
         if let Some(client) = handle.and_then(|handle| self.clients.get_mut(&handle)) {
             client.closed_events += 1;
@@ -262,15 +324,24 @@ impl Simulation {
             self.room.advance_ms(1_000);
             self.observe();
         }
-        self.check(self.exchanges.is_empty(), "every request is answered in the end");
+        self.check(
+            self.exchanges.is_empty(),
+            "every request is answered in the end",
+        );
         for client in self.clients.values() {
-            self.check(client.answered || client.ended, "every handshake is answered in the end");
+            self.check(
+                client.answered || client.ended,
+                "every handshake is answered in the end",
+            );
             let alive = client.accepted && !client.ended;
             let all = client.received == client.sent;
             let promise = format!("nothing is lost on a connection that stayed: {client:?}");
             self.check(!alive || all, &promise);
             let owed = client.accepted && client.ended;
-            self.check(!owed || client.closed_events == 1, "onClose runs for whoever was accepted");
+            self.check(
+                !owed || client.closed_events == 1,
+                "onClose runs for whoever was accepted",
+            );
         }
     }
 }
@@ -287,7 +358,9 @@ fn run(seed: u64, bug: bool) {
 }
 
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().and_then(|value| value.parse().ok())
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
 }
 
 #[test]

@@ -19,7 +19,9 @@ pub(super) enum Kind {
     Error,
     Boxed,
     Buffer,
-    View { tag: u8 },
+    View {
+        tag: u8,
+    },
     /// Functions, promises, weak things: cannot be written.
     Other,
 }

@@ -20,7 +20,7 @@ use crate::bridge::Window;
 pub(crate) use read::read;
 pub(crate) use write::write;
 
-/// How deep values may be nested, so that neither direction runs out of stack.
+/// How deep values may be nested. With little stack left it is less.
 const DEPTH_MAX: u32 = 1000;
 
 thread_local! {
@@ -47,7 +47,15 @@ fn deserialize<'js>(
     offset: usize,
     length: usize,
 ) -> Result<Value<'js>> {
-    read(&ctx, &Window { buffer, offset, length }.read(<[u8]>::to_vec)?)
+    read(
+        &ctx,
+        &Window {
+            buffer,
+            offset,
+            length,
+        }
+        .read(<[u8]>::to_vec)?,
+    )
 }
 
 fn clone<'js>(ctx: Ctx<'js>, value: Value<'js>) -> Result<Value<'js>> {
@@ -55,7 +63,14 @@ fn clone<'js>(ctx: Ctx<'js>, value: Value<'js>) -> Result<Value<'js>> {
 }
 
 /// Calls a function of internal/clone.js.
-fn support<'js, A: IntoArgs<'js>, R: FromJs<'js>>(ctx: &Ctx<'js>, name: &str, args: A) -> Result<R> {
-    let object = SUPPORT.with(|cell| cell.borrow().clone()).ok_or(Error::Unknown)?.restore(ctx)?;
+fn support<'js, A: IntoArgs<'js>, R: FromJs<'js>>(
+    ctx: &Ctx<'js>,
+    name: &str,
+    args: A,
+) -> Result<R> {
+    let object = SUPPORT
+        .with(|cell| cell.borrow().clone())
+        .ok_or(Error::Unknown)?
+        .restore(ctx)?;
     object.get::<_, Function<'js>>(name)?.call(args)
 }

@@ -1,17 +1,27 @@
 //! Bytes to values. The bytes may come from an imported file, so nothing about them is trusted:
 //! whatever does not fit ends in a `DataCloneError`, never in a wrong read.
 
-use rquickjs::{Array, ArrayBuffer, Ctx, Error, Exception, Object, Result, String as JsString, Value};
+use rquickjs::{
+    Array, ArrayBuffer, Ctx, Error, Exception, Object, Result, String as JsString, Value,
+};
 
 use super::{DEPTH_MAX, support, tag};
 use crate::bridge;
+use crate::runtime::stack_is_used_up;
 
 /// The value that these bytes are.
 ///
 /// # Errors
 /// A `DataCloneError` when they are not exactly one value of a known version.
 pub(crate) fn read<'js>(ctx: &Ctx<'js>, bytes: &[u8]) -> Result<Value<'js>> {
-    let mut reader = Reader { ctx: ctx.clone(), bytes, at: 0, version: 0, objects: Vec::new(), depth: 0 };
+    let mut reader = Reader {
+        ctx: ctx.clone(),
+        bytes,
+        at: 0,
+        version: 0,
+        objects: Vec::new(),
+        depth: 0,
+    };
     if reader.byte()? != tag::VERSION {
         return Err(reader.broken());
     }
@@ -24,7 +34,11 @@ pub(crate) fn read<'js>(ctx: &Ctx<'js>, bytes: &[u8]) -> Result<Value<'js>> {
 
 /// A number in the engine's shorter form when it is an int32; -0 is none.
 fn number(ctx: Ctx<'_>, number: f64) -> Value<'_> {
-    if number == 0.0 { Value::new_float(ctx, number) } else { Value::new_number(ctx, number) }
+    if number == 0.0 {
+        Value::new_float(ctx, number)
+    } else {
+        Value::new_number(ctx, number)
+    }
 }
 
 struct Reader<'js, 'a> {
@@ -39,8 +53,11 @@ struct Reader<'js, 'a> {
 
 impl<'js, 'a> Reader<'js, 'a> {
     fn value(&mut self) -> Result<Value<'js>> {
-        if self.depth >= DEPTH_MAX {
-            return Err(Exception::throw_range(&self.ctx, "Maximum call stack size exceeded"));
+        if self.depth >= DEPTH_MAX || stack_is_used_up() {
+            return Err(Exception::throw_range(
+                &self.ctx,
+                "Maximum call stack size exceeded",
+            ));
         }
         self.depth += 1;
         let value = self.tagged();
@@ -78,8 +95,13 @@ impl<'js, 'a> Reader<'js, 'a> {
             tag::SET => self.collection("newSet", "setAdd", 1, tag::SET_END)?,
             tag::BUFFER | tag::RESIZABLE_BUFFER => self.buffer(tag)?,
             tag::ERROR => self.error()?,
-            tag::DATE | tag::REGEXP | tag::TRUE_OBJECT | tag::FALSE_OBJECT | tag::NUMBER_OBJECT
-            | tag::BIGINT_OBJECT | tag::STRING_OBJECT => self.leaf(tag)?,
+            tag::DATE
+            | tag::REGEXP
+            | tag::TRUE_OBJECT
+            | tag::FALSE_OBJECT
+            | tag::NUMBER_OBJECT
+            | tag::BIGINT_OBJECT
+            | tag::STRING_OBJECT => self.leaf(tag)?,
             _ => return Err(self.broken()),
         })
     }
@@ -107,7 +129,11 @@ impl<'js, 'a> Reader<'js, 'a> {
 
     fn reference(&mut self) -> Result<Value<'js>> {
         let number = self.varint()? as usize;
-        self.objects.get(number).cloned().flatten().ok_or_else(|| self.broken())
+        self.objects
+            .get(number)
+            .cloned()
+            .flatten()
+            .ok_or_else(|| self.broken())
     }
 
     fn object(&mut self) -> Result<Value<'js>> {
@@ -181,8 +207,11 @@ impl<'js, 'a> Reader<'js, 'a> {
         let mut count = 0;
         while self.peek() != Some(end) {
             let first = self.value()?;
-            let second =
-                if width == 2 { self.value()? } else { Value::new_undefined(self.ctx.clone()) };
+            let second = if width == 2 {
+                self.value()?
+            } else {
+                Value::new_undefined(self.ctx.clone())
+            };
             support::<_, ()>(&self.ctx, add, (collection.clone(), first, second))?;
             count += width;
         }
@@ -195,7 +224,11 @@ impl<'js, 'a> Reader<'js, 'a> {
 
     fn buffer(&mut self, tag: u8) -> Result<Value<'js>> {
         let length = self.varint()? as usize;
-        let maximum = if tag == tag::RESIZABLE_BUFFER { Some(self.varint()?) } else { None };
+        let maximum = if tag == tag::RESIZABLE_BUFFER {
+            Some(self.varint()?)
+        } else {
+            None
+        };
         let bytes = self.take(length)?;
         let buffer = ArrayBuffer::new_copy(self.ctx.clone(), bytes)?.into_value();
         let buffer: Value<'js> = match maximum {
@@ -209,12 +242,20 @@ impl<'js, 'a> Reader<'js, 'a> {
     fn view(&mut self, buffer: Value<'js>) -> Result<Value<'js>> {
         let kind = self.byte()?;
         let (offset, length) = (self.varint()?, self.varint()?);
-        let flags = if self.version >= 14 { self.varint()? } else { 0 };
+        let flags = if self.version >= 14 {
+            self.varint()?
+        } else {
+            0
+        };
         let known = tag::VIEWS.iter().find(|(tag, _, _)| *tag == kind);
         let (_, name, size) = known.ok_or_else(|| self.broken())?;
-        let held = buffer.as_object().and_then(|buffer| ArrayBuffer::from_object(buffer.clone()));
+        let held = buffer
+            .as_object()
+            .and_then(|buffer| ArrayBuffer::from_object(buffer.clone()));
         let held = held.ok_or_else(|| self.broken())?.len();
-        let fits = (offset as usize).checked_add(length as usize).is_some_and(|end| end <= held);
+        let fits = (offset as usize)
+            .checked_add(length as usize)
+            .is_some_and(|end| end <= held);
         if !fits || offset % size != 0 || length % size != 0 {
             return Err(self.broken());
         }
@@ -246,8 +287,11 @@ impl<'js, 'a> Reader<'js, 'a> {
         }
         let has_cause = cause.is_some();
         let cause = cause.unwrap_or(undefined);
-        let error: Value<'js> =
-            support(&self.ctx, "newError", (class, message, stack, has_cause, cause))?;
+        let error: Value<'js> = support(
+            &self.ctx,
+            "newError",
+            (class, message, stack, has_cause, cause),
+        )?;
         if let Some(slot) = self.objects.get_mut(number) {
             *slot = Some(error.clone());
         }
@@ -278,7 +322,7 @@ impl<'js, 'a> Reader<'js, 'a> {
                     bridge::utf16_string(&ctx, &units)
                 }
             },
-            tag::TWO_BYTE if length % 2 == 0 => {
+            tag::TWO_BYTE if length.is_multiple_of(2) => {
                 let pairs = bytes.as_chunks::<2>().0;
                 let units: Vec<u16> = pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
                 bridge::utf16_string(&ctx, &units)
@@ -334,12 +378,18 @@ impl<'js, 'a> Reader<'js, 'a> {
 
     fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let end = self.at.checked_add(length);
-        let taken = end.and_then(|end| self.bytes.get(self.at..end)).ok_or_else(|| self.broken())?;
+        let taken = end
+            .and_then(|end| self.bytes.get(self.at..end))
+            .ok_or_else(|| self.broken())?;
         self.at += length;
         Ok(taken)
     }
 
     fn broken(&self) -> Error {
-        bridge::dom_exception(&self.ctx, "DataCloneError", "Unable to deserialize cloned data.")
+        bridge::dom_exception(
+            &self.ctx,
+            "DataCloneError",
+            "Unable to deserialize cloned data.",
+        )
     }
 }

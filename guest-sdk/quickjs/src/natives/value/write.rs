@@ -9,6 +9,7 @@ use rquickjs::{Array, ArrayBuffer, Atom, Ctx, Exception, Object, Result, Value};
 use super::kind::{self, Kind};
 use super::{DEPTH_MAX, support, tag};
 use crate::bridge::{self, Text};
+use crate::runtime::stack_is_used_up;
 
 /// The bytes of a value.
 ///
@@ -62,8 +63,11 @@ impl<'js> Writer<'js> {
     }
 
     fn nested(&mut self, object: &Object<'js>) -> Result<()> {
-        if self.depth >= DEPTH_MAX {
-            return Err(Exception::throw_range(&self.ctx, "Maximum call stack size exceeded"));
+        if self.depth >= DEPTH_MAX || stack_is_used_up() {
+            return Err(Exception::throw_range(
+                &self.ctx,
+                "Maximum call stack size exceeded",
+            ));
         }
         self.depth += 1;
         let written = self.object(object);
@@ -85,7 +89,8 @@ impl<'js> Writer<'js> {
             self.varint(number);
             return Ok(());
         }
-        self.seen.insert(bridge::address(object), self.held.len() as u32);
+        self.seen
+            .insert(bridge::address(object), self.held.len() as u32);
         self.held.push(object.clone());
         match kind {
             Kind::Plain => self.plain(object),
@@ -121,7 +126,11 @@ impl<'js> Writer<'js> {
         let length: u32 = object.get("length")?;
         let mut keys = enumerable(object)?;
         let dense = keys.len() >= length as usize
-            && keys.iter().take(length as usize).enumerate().all(|(at, key)| key.is_index(at));
+            && keys
+                .iter()
+                .take(length as usize)
+                .enumerate()
+                .all(|(at, key)| key.is_index(at));
         self.out.push(if dense { tag::DENSE } else { tag::SPARSE });
         self.varint(length);
         if dense {
@@ -132,7 +141,11 @@ impl<'js> Writer<'js> {
             keys.drain(..length as usize);
         }
         let count = self.properties(object, keys)?;
-        self.out.push(if dense { tag::DENSE_END } else { tag::SPARSE_END });
+        self.out.push(if dense {
+            tag::DENSE_END
+        } else {
+            tag::SPARSE_END
+        });
         self.varint(count);
         self.varint(length);
         Ok(())
@@ -205,7 +218,11 @@ impl<'js> Writer<'js> {
     fn boxed(&mut self, object: &Object<'js>) -> Result<()> {
         let value: Value<'js> = support(&self.ctx, "unbox", (object.clone(),))?;
         if let Some(value) = value.as_bool() {
-            self.out.push(if value { tag::TRUE_OBJECT } else { tag::FALSE_OBJECT });
+            self.out.push(if value {
+                tag::TRUE_OBJECT
+            } else {
+                tag::FALSE_OBJECT
+            });
         } else if let Some(number) = value.as_number() {
             self.out.push(tag::NUMBER_OBJECT);
             self.double(number);
@@ -221,9 +238,17 @@ impl<'js> Writer<'js> {
 
     fn buffer(&mut self, object: &Object<'js>) -> Result<()> {
         let buffer: ArrayBuffer<'js> = object.as_value().get()?;
-        let window = bridge::Window { offset: 0, length: buffer.len(), buffer };
+        let window = bridge::Window {
+            offset: 0,
+            length: buffer.len(),
+            buffer,
+        };
         let growable: Option<u32> = support(&self.ctx, "bufferMaximum", (object.clone(),))?;
-        self.out.push(if growable.is_some() { tag::RESIZABLE_BUFFER } else { tag::BUFFER });
+        self.out.push(if growable.is_some() {
+            tag::RESIZABLE_BUFFER
+        } else {
+            tag::BUFFER
+        });
         self.varint(window.length as u32);
         if let Some(maximum) = growable {
             self.varint(maximum);
@@ -271,7 +296,8 @@ impl<'js> Writer<'js> {
         }
         self.out.push(tag::TWO_BYTE);
         self.varint(bytes);
-        self.out.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
+        self.out
+            .extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
     }
 
     /// Twice the number of bytes, plus one when negative, then the magnitude in words of 8 bytes.
@@ -289,7 +315,7 @@ impl<'js> Writer<'js> {
             }
             bytes.resize(bytes.len().next_multiple_of(8), 0);
         }
-        self.varint(2 * bytes.len() as u32 | negative);
+        self.varint((2 * bytes.len() as u32) | negative);
         self.out.extend(bytes);
         Ok(())
     }
@@ -312,7 +338,11 @@ impl<'js> Writer<'js> {
 
     fn double(&mut self, number: f64) {
         // One NaN for all, as V8's canonical one.
-        let number = if number.is_nan() { f64::from_bits(0x7ff8 << 48) } else { number };
+        let number = if number.is_nan() {
+            f64::from_bits(0x7ff8 << 48)
+        } else {
+            number
+        };
         self.out.extend(number.to_le_bytes());
     }
 

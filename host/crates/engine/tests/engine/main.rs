@@ -8,5 +8,6 @@
     reason = "tests fail by panicking"
 )]
 
+mod javascript;
 mod machine;
 mod recorder;

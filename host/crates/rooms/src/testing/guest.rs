@@ -43,7 +43,11 @@ impl FakeFactory {
     #[must_use]
     pub fn new(on_start: &str, on_close: &str) -> Self {
         let (on_start, on_close) = (Mutex::new(on_start.into()), Mutex::new(on_close.into()));
-        Self { on_start, on_close, ..Self::default() }
+        Self {
+            on_start,
+            on_close,
+            ..Self::default()
+        }
     }
 }
 
@@ -114,7 +118,11 @@ impl Guest for FakeGuest {
         owed: &[EventId],
         _: &mut dyn RoomApi,
     ) -> Result<Vec<EventId>, GuestError> {
-        Ok(owed.iter().copied().filter(|event| self.stranded.contains(event)).collect())
+        Ok(owed
+            .iter()
+            .copied()
+            .filter(|event| self.stranded.contains(event))
+            .collect())
     }
 
     fn memory_bytes(&self) -> u64 {
@@ -128,23 +136,40 @@ impl FakeGuest {
         event: &Event,
         api: &mut dyn RoomApi,
     ) -> (String, Option<ConnectionHandle>, bool) {
-        let query = |url: &str| url.split_once('?').map_or("", |(_, query)| query).to_owned();
+        let query = |url: &str| {
+            url.split_once('?')
+                .map_or("", |(_, query)| query)
+                .to_owned()
+        };
         match event {
             Event::Start { event, scope, .. } => {
                 self.start = Some(*event);
                 self.sections = vec![*scope];
                 (self.on_start.clone(), None, false)
             }
-            Event::Connect { client, request, .. } => {
+            Event::Connect {
+                client, request, ..
+            } => {
                 let accepted = api.accept(client.handle, Vec::new());
-                let script = if accepted.is_ok() { query(&request.url) } else { String::new() };
+                let script = if accepted.is_ok() {
+                    query(&request.url)
+                } else {
+                    String::new()
+                };
                 (script, Some(client.handle), false)
             }
-            Event::Message { sender, message, .. } => {
-                (String::from_utf8_lossy(message.as_bytes()).into_owned(), Some(*sender), false)
-            }
+            Event::Message {
+                sender, message, ..
+            } => (
+                String::from_utf8_lossy(message.as_bytes()).into_owned(),
+                Some(*sender),
+                false,
+            ),
             Event::Close { client, info, .. } => {
-                api.log(LogLevel::Info, format!("closed {} {}", client.id, info.code));
+                api.log(
+                    LogLevel::Info,
+                    format!("closed {} {}", client.id, info.code),
+                );
                 (self.on_close.clone(), Some(client.handle), false)
             }
             Event::Error { client, error, .. } => {
@@ -178,7 +203,10 @@ impl FakeGuest {
             "del" => drop(api.storage_delete(first)),
             "get" => {
                 let found = api.storage_get(first).ok().flatten();
-                reply(&found.map_or("none".into(), |v| String::from_utf8_lossy(&v).into_owned()), api);
+                reply(
+                    &found.map_or("none".into(), |v| String::from_utf8_lossy(&v).into_owned()),
+                    api,
+                );
             }
             "timer" => {
                 let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
@@ -196,14 +224,25 @@ impl FakeGuest {
             }
             "leave" | "break" => {
                 let broken = word == "break";
-                let ending = if broken { SectionEnding::Broken } else { SectionEnding::Keep };
-                self.sections.pop().map(|scope| api.section_leave(scope, ending));
+                let ending = if broken {
+                    SectionEnding::Broken
+                } else {
+                    SectionEnding::Keep
+                };
+                self.sections
+                    .pop()
+                    .map(|scope| api.section_leave(scope, ending));
             }
             "close" => {
-                let closed = sender.map(|sender| api.close(sender, first.parse().ok(), second.into()));
+                let closed =
+                    sender.map(|sender| api.close(sender, first.parse().ok(), second.into()));
                 drop(closed);
             }
-            "trap" => return Err(GuestError::Trap { message: "scripted".into() }),
+            "trap" => {
+                return Err(GuestError::Trap {
+                    message: "scripted".into(),
+                });
+            }
             _ => api.log(LogLevel::Warn, format!("no such command: {command}")),
         }
         Ok(())
@@ -223,9 +262,11 @@ impl FakeGuest {
                 self.stranded.insert(event);
                 return;
             }
-            End::Throw(message) => {
-                Outcome::Failed(Failure { detail: message.clone(), message, status: None })
-            }
+            End::Throw(message) => Outcome::Failed(Failure {
+                detail: message.clone(),
+                message,
+                status: None,
+            }),
             End::Settle if is_request => Outcome::Response(Response::text(200, answer)),
             End::Settle => Outcome::Done,
         };
@@ -235,7 +276,15 @@ impl FakeGuest {
     fn release(&mut self, api: &mut dyn RoomApi) {
         for (event, is_request) in std::mem::take(&mut self.held) {
             let response = || Outcome::Response(Response::text(200, "released"));
-            self.settle(event, if is_request { response() } else { Outcome::Done }, api);
+            self.settle(
+                event,
+                if is_request {
+                    response()
+                } else {
+                    Outcome::Done
+                },
+                api,
+            );
         }
     }
 

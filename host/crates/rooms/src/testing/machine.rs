@@ -28,7 +28,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Now {
         let monotonic_us = self.monotonic_us.load(Ordering::Relaxed);
-        Now { monotonic_us, unix_us: UNIX_US + monotonic_us }
+        Now {
+            monotonic_us,
+            unix_us: UNIX_US + monotonic_us,
+        }
     }
 }
 
@@ -42,13 +45,18 @@ impl SeededEntropy {
     /// A generator of its own for each seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { state: AtomicU64::new(seed) }
+        Self {
+            state: AtomicU64::new(seed),
+        }
     }
 
     /// The next number.
     pub fn next(&self) -> u64 {
         const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-        let mut mixed = self.state.fetch_add(GOLDEN, Ordering::Relaxed).wrapping_add(GOLDEN);
+        let mut mixed = self
+            .state
+            .fetch_add(GOLDEN, Ordering::Relaxed)
+            .wrapping_add(GOLDEN);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)
@@ -64,7 +72,10 @@ impl Entropy for SeededEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Refusal> {
         for chunk in bytes.chunks_mut(8) {
             let number = self.next().to_le_bytes();
-            chunk.iter_mut().zip(number).for_each(|(byte, random)| *byte = random);
+            chunk
+                .iter_mut()
+                .zip(number)
+                .for_each(|(byte, random)| *byte = random);
         }
         Ok(())
     }

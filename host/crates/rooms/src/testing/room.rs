@@ -46,8 +46,14 @@ impl TestRoom {
 
     fn on(store: MapStore, limits: Arc<Limits>, factory: Arc<FakeFactory>) -> Self {
         let names = (ProjectName::parse("test"), RoomId::parse("room"));
-        let (Ok(project), Ok(room)) = names else { unreachable!("legal names") };
-        let key = RoomKey { project, party: PartyName::main(), room };
+        let (Ok(project), Ok(room)) = names else {
+            unreachable!("legal names")
+        };
+        let key = RoomKey {
+            project,
+            party: PartyName::main(),
+            room,
+        };
         let clock = Arc::new(ManualClock::default());
         let room = Room::new(RoomParts {
             key: key.clone(),
@@ -59,7 +65,18 @@ impl TestRoom {
         });
         let (actions, commits) = (Vec::new(), VecDeque::new());
         let wake_at_us = None;
-        Self { room, clock, store, factory, actions, commits, wake_at_us, key, limits, last: 0 }
+        Self {
+            room,
+            clock,
+            store,
+            factory,
+            actions,
+            commits,
+            wake_at_us,
+            key,
+            limits,
+            last: 0,
+        }
     }
 
     /// The room's name.
@@ -86,15 +103,26 @@ impl TestRoom {
         self.last += 1;
         let handle = ConnectionHandle(self.last);
         let url = format!("http://h/party/room?{script}");
-        let client = ConnectionInfo { handle, id: id.into(), uri: url.as_str().into() };
-        let request = RequestHead { method: "GET".into(), url, headers: Vec::new() };
+        let client = ConnectionInfo {
+            handle,
+            id: id.into(),
+            uri: url.as_str().into(),
+        };
+        let request = RequestHead {
+            method: "GET".into(),
+            url,
+            headers: Vec::new(),
+        };
         self.step(Input::Connect { client, request });
         handle
     }
 
     /// A message that is a script.
     pub fn message(&mut self, sender: ConnectionHandle, script: &str) {
-        self.step(Input::Message { sender, message: Message::Text(script.into()) });
+        self.step(Input::Message {
+            sender,
+            message: Message::Text(script.into()),
+        });
     }
 
     /// A request whose query is a script.
@@ -102,14 +130,28 @@ impl TestRoom {
         self.last += 1;
         let exchange = ExchangeId(self.last);
         let url = format!("http://h/party/room?{script}");
-        let head = RequestHead { method: "GET".into(), url, headers: Vec::new() };
-        self.step(Input::Request { exchange, request: Request { head, body: None::<Bytes> } });
+        let head = RequestHead {
+            method: "GET".into(),
+            url,
+            headers: Vec::new(),
+        };
+        self.step(Input::Request {
+            exchange,
+            request: Request {
+                head,
+                body: None::<Bytes>,
+            },
+        });
         exchange
     }
 
     /// A connection ends.
     pub fn closed(&mut self, client: ConnectionHandle, code: u16) {
-        let info = CloseInfo { code, reason: "".into(), was_clean: true };
+        let info = CloseInfo {
+            code,
+            reason: "".into(),
+            was_clean: true,
+        };
         self.step(Input::Closed { client, info });
     }
 
@@ -122,7 +164,11 @@ impl TestRoom {
     /// The host process dies and another takes its place: memory, connections and everything that
     /// was not durable are gone.
     pub fn crash(&mut self) {
-        let fresh = Self::on(self.store.clone(), self.limits.clone(), self.factory.clone());
+        let fresh = Self::on(
+            self.store.clone(),
+            self.limits.clone(),
+            self.factory.clone(),
+        );
         let (clock, last) = (self.clock.clone(), self.last);
         *self = fresh;
         self.last = last;
@@ -134,9 +180,13 @@ impl TestRoom {
     /// # Panics
     /// There is none.
     pub fn commit(&mut self) {
-        let Some((batch, writes)) = self.commits.pop_front() else { unreachable!("no commit waits") };
+        let Some((batch, writes)) = self.commits.pop_front() else {
+            unreachable!("no commit waits")
+        };
         let mut results = self.store.commit(vec![writes]);
-        let Some(result) = results.pop() else { unreachable!("one result for one batch") };
+        let Some(result) = results.pop() else {
+            unreachable!("one result for one batch")
+        };
         self.step(Input::Committed { batch, result });
     }
 
@@ -145,14 +195,22 @@ impl TestRoom {
     /// # Panics
     /// There is none.
     pub fn fail_commit(&mut self, error: CommitError) {
-        let Some((batch, _)) = self.commits.pop_front() else { unreachable!("no commit waits") };
+        let Some((batch, _)) = self.commits.pop_front() else {
+            unreachable!("no commit waits")
+        };
         self.commits.clear();
-        self.step(Input::Committed { batch, result: Err(error) });
+        self.step(Input::Committed {
+            batch,
+            result: Err(error),
+        });
     }
 
     /// What the room did, as one line each.
     pub fn take(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.actions).iter().map(describe).collect()
+        std::mem::take(&mut self.actions)
+            .iter()
+            .map(describe)
+            .collect()
     }
 }
 
@@ -160,19 +218,39 @@ fn describe(action: &Action) -> String {
     let text = |message: &Message| String::from_utf8_lossy(message.as_bytes()).into_owned();
     match action {
         Action::Accept { connection } => format!("accept {connection}"),
-        Action::Reject { connection, code, reason } => format!("reject {connection} {code} {reason}"),
-        Action::Refuse { connection, response } => format!(
+        Action::Reject {
+            connection,
+            code,
+            reason,
+        } => format!("reject {connection} {code} {reason}"),
+        Action::Refuse {
+            connection,
+            response,
+        } => format!(
             "refuse {connection} {} {}",
             response.status,
             String::from_utf8_lossy(&response.body)
         ),
-        Action::Send { connection, message } => format!("send {connection} {}", text(message)),
-        Action::Broadcast { connections, message } => {
+        Action::Send {
+            connection,
+            message,
+        } => format!("send {connection} {}", text(message)),
+        Action::Broadcast {
+            connections,
+            message,
+        } => {
             let to: Vec<_> = connections.iter().map(ToString::to_string).collect();
             format!("broadcast {} {}", to.join(","), text(message))
         }
-        Action::Close { connection, code, reason } => {
-            format!("close {connection} {} {reason}", code.map_or("none".into(), |c| c.to_string()))
+        Action::Close {
+            connection,
+            code,
+            reason,
+        } => {
+            format!(
+                "close {connection} {} {reason}",
+                code.map_or("none".into(), |c| c.to_string())
+            )
         }
         Action::Respond { exchange, response } => format!(
             "respond {} {} {}",

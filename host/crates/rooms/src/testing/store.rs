@@ -27,7 +27,9 @@ impl MapStore {
     pub fn dump(&self, room: &RoomKey) -> BTreeMap<String, String> {
         let rooms = self.rooms();
         let entries = rooms.get(room).into_iter().flatten();
-        entries.map(|(k, v)| (k.clone(), String::from_utf8_lossy(v).into_owned())).collect()
+        entries
+            .map(|(k, v)| (k.clone(), String::from_utf8_lossy(v).into_owned()))
+            .collect()
     }
 }
 
@@ -48,7 +50,10 @@ impl Store for MapStore {
     }
 
     fn reader(&self, room: &RoomKey) -> Box<dyn RoomReader> {
-        Box::new(MapReader { store: self.clone(), room: room.clone() })
+        Box::new(MapReader {
+            store: self.clone(),
+            room: room.clone(),
+        })
     }
 
     fn close(&self) -> Result<(), CommitError> {
@@ -63,7 +68,12 @@ struct MapReader {
 
 impl RoomReader for MapReader {
     fn get(&self, key: &str) -> Result<Option<Bytes>, ReadError> {
-        Ok(self.store.rooms().get(&self.room).and_then(|room| room.get(key)).cloned())
+        Ok(self
+            .store
+            .rooms()
+            .get(&self.room)
+            .and_then(|room| room.get(key))
+            .cloned())
     }
 
     fn range(&self, range: &Range) -> Box<dyn Iterator<Item = Result<Entry, ReadError>> + Send> {
@@ -71,11 +81,16 @@ impl RoomReader for MapReader {
         let wanted = |key: &String| {
             range.start.as_ref().is_none_or(|start| key >= start)
                 && range.end.as_ref().is_none_or(|end| key < end)
-                && range.prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix))
+                && range
+                    .prefix
+                    .as_ref()
+                    .is_none_or(|prefix| key.starts_with(prefix))
         };
         let entries = rooms.get(&self.room).into_iter().flatten();
-        let mut found: Vec<Entry> =
-            entries.filter(|(k, _)| wanted(k)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let mut found: Vec<Entry> = entries
+            .filter(|(k, _)| wanted(k))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
         if range.reverse {
             found.reverse();
         }
