@@ -40,6 +40,8 @@ fn main() -> ExitCode {
 fn run(args: DevArgs, output: Output) -> Result<(), CliError> {
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
+        // Rooms run on these threads.
+        .thread_stack_size(partykit_host::THREAD_STACK_BYTES)
         .build()
         .map_err(|source| CliError::Process {
             what: "no threads could be started",

@@ -1,6 +1,7 @@
 //! The signals by which a command is asked to end: Ctrl-C, and on Unix SIGTERM and SIGHUP.
 
 use std::io;
+use std::time::Duration;
 
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,6 +11,20 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) struct Stop {
     #[cfg(unix)]
     signals: [Signal; 3],
+}
+
+/// A signal that comes so soon after another one is its echo: a shell's Ctrl-C and GNU timeout
+/// each reach a process twice.
+const ECHO: Duration = Duration::from_secs(1);
+
+impl Stop {
+    /// Returns when somebody asks once more, and means it.
+    pub(crate) async fn asked_again(&mut self) {
+        tokio::time::sleep(ECHO).await;
+        // What came meanwhile is waiting.
+        let _ = tokio::time::timeout(Duration::ZERO, self.asked()).await;
+        self.asked().await;
+    }
 }
 
 #[cfg(unix)]

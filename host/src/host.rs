@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
-use parking_lot::RwLock;
-use partykit_core::{GuestFactory, Limits, close_code};
+use parking_lot::{Mutex, RwLock};
+use partykit_core::{Description, GuestError, Limits, PartyName, RoomId, RoomKey, close_code};
 use partykit_engine::{Engine, EngineConfig, JsComponent, JsFactory};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -20,17 +20,23 @@ use crate::app::App;
 use crate::config::{Config, Deployment};
 use crate::driver::{Directory, RoomMaker};
 use crate::error::HostError;
+use crate::load_api::LoadApi;
 use crate::log::LogSink;
 use crate::router::router;
 
 const SHUTDOWN: &str = "the host is shutting down";
 const NEW_CODE: &str = "the room's code was replaced";
 
+/// Every 5 ms of a long turn.
+const HAND_OVER: Duration = Duration::from_millis(1);
+
 /// A running host. Dropping it without [`Host::shutdown`] leaves its rooms as a crash would: what
 /// is durable is there, nobody is told.
 pub struct Host {
     app: Arc<App>,
     engine: JsComponent,
+    /// Makes guests of the code that runs now.
+    factory: Mutex<Arc<JsFactory>>,
     limits: Arc<Limits>,
     address: SocketAddr,
     stop: watch::Sender<bool>,
@@ -53,9 +59,10 @@ impl Host {
         let store = partykit_storage::open(&config.storage).map_err(HostError::Storage)?;
         let engine = start_engine(&config).await?;
         let limits = Arc::new(config.limits);
+        let factory = factory(&engine, &deployment, &limits);
         let maker = RoomMaker {
             limits: limits.clone(),
-            factory: factory(&engine, &deployment, &limits),
+            factory: factory.clone(),
         };
         let directory = Directory::new(maker, store, log.clone(), config.host.rooms_max)
             .map_err(HostError::Thread)?;
@@ -74,6 +81,7 @@ impl Host {
         Ok(Self {
             app,
             engine,
+            factory: Mutex::new(factory),
             limits,
             address,
             stop,
@@ -87,11 +95,38 @@ impl Host {
         self.address
     }
 
+    /// Evaluates the code once and throws the result away, to hear early what every room would
+    /// meet. An error is logged as that of a room would be.
+    ///
+    /// # Errors
+    /// Why the code does not load.
+    pub async fn check(&self) -> Result<Description, GuestError> {
+        let factory = self.factory.lock().clone();
+        let room = RoomKey {
+            project: self.app.deployment().project.clone(),
+            party: PartyName::main(),
+            room: RoomId::check(),
+        };
+        let log = self.app.log.clone();
+        let checked = tokio::task::spawn_blocking(move || {
+            let result = factory.check(&mut LoadApi::new(room.clone(), log.clone()));
+            if let Err(error) = &result {
+                log.failed(&room, error);
+            }
+            result
+        });
+        match checked.await {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
     /// Replaces the code: new rooms start with it, existing ones are closed with 1012 after what
     /// they are doing, and their clients come back to new ones.
     pub async fn swap(&self, deployment: Deployment) {
         let limits = self.limits.clone();
         let factory = factory(&self.engine, &deployment, &limits);
+        *self.factory.lock() = factory.clone();
         self.app
             .directory
             .replace_maker(RoomMaker { limits, factory });
@@ -127,8 +162,7 @@ impl Host {
 async fn start_engine(config: &Config) -> Result<JsComponent, HostError> {
     let config = EngineConfig {
         cache_dir: config.cache_dir.clone(),
-        // A turn that takes long hands the other tasks of its thread to another thread.
-        on_long_turn: Arc::new(|| tokio::task::block_in_place(|| {})),
+        on_long_turn: Arc::new(hand_over),
     };
     let started = tokio::task::spawn_blocking(move || {
         let engine = Engine::new(config)?;
@@ -140,11 +174,14 @@ async fn start_engine(config: &Config) -> Result<JsComponent, HostError> {
     }
 }
 
-fn factory(
-    engine: &JsComponent,
-    deployment: &Deployment,
-    limits: &Arc<Limits>,
-) -> Arc<dyn GuestFactory> {
+/// A turn takes long: another thread takes over the other tasks of this one. The pause gives that
+/// thread time to take them (tokio takes them back otherwise), and keeps a room that computes
+/// without end from having a core for itself.
+fn hand_over() {
+    tokio::task::block_in_place(|| std::thread::sleep(HAND_OVER));
+}
+
+fn factory(engine: &JsComponent, deployment: &Deployment, limits: &Arc<Limits>) -> Arc<JsFactory> {
     let (bundle, env) = (deployment.bundle.clone(), deployment.env.clone());
     Arc::new(JsFactory::new(engine, bundle, env, limits.clone()))
 }

@@ -12,6 +12,7 @@ mod config;
 mod driver;
 mod error;
 mod host;
+mod load_api;
 mod log;
 mod route;
 mod router;
@@ -22,3 +23,7 @@ pub use config::{Config, Deployment, HostLimits, StorageConfig};
 pub use error::HostError;
 pub use host::Host;
 pub use log::{LogSink, RequestLine};
+
+/// Stack of the threads that run rooms: give it to the runtime. With less, each turn is run on a
+/// stack of its own, which costs several microseconds.
+pub const THREAD_STACK_BYTES: usize = partykit_engine::Engine::STACK_BYTES;

@@ -68,7 +68,7 @@ describe("a room that misbehaves", () => {
   });
 });
 
-alone("a syntax error ends the start with the file and the line", async ({ run, start }) => {
+alone("a syntax error ends the start with the file and the line", async ({ run }) => {
   const folder = project({ "server.js": `const fine = 1;\nexport default class {{\n` });
   const host = run(["dev", "--port", "0", "--no-hotkeys"], { cwd: folder });
   const { code } = await host.exit;
@@ -76,7 +76,7 @@ alone("a syntax error ends the start with the file and the line", async ({ run, 
   assert.match(host.output, /server\.js:2/);
 });
 
-alone("a throw at top level is shown at the start and to visitors", async ({ run, start }) => {
+alone("a throw at top level is shown at the start and to visitors", async ({ run }) => {
   const folder = project({ "server.js": `throw new Error("top level trouble");\nexport default class {}\n` });
   const host = run(["dev", "--port", "0", "--no-hotkeys"], { cwd: folder });
   await host.printed(/top level trouble/, 15_000);
@@ -88,7 +88,7 @@ alone("a throw at top level is shown at the start and to visitors", async ({ run
   assert.equal(await host.stop(), 0);
 });
 
-alone("a main that does not exist is named, with the exit code of a wrong configuration", async ({ run, start }) => {
+alone("a main that does not exist is named, with the exit code of a wrong configuration", async ({ run }) => {
   const host = run(["dev", "--port", "0", "--no-hotkeys"], {
     cwd: project({ "partykit.json": { name: "e2e", main: "missing.ts" } }),
   });
@@ -97,7 +97,7 @@ alone("a main that does not exist is named, with the exit code of a wrong config
   assert.match(host.output, /missing\.ts/);
 });
 
-alone("a port that is taken is one line with a hint", async ({ run, start }) => {
+alone("a port that is taken is one line with a hint", async ({ run }) => {
   const other = createServer();
   const port = await new Promise((done) => other.listen(0, "127.0.0.1", () => done(other.address().port)));
   try {
@@ -112,7 +112,7 @@ alone("a port that is taken is one line with a hint", async ({ run, start }) => 
 });
 
 for (const signal of ["SIGTERM", "SIGINT"]) {
-  alone(`${signal} with open sockets: clients see 1012, the exit code is 0`, async ({ run, start }) => {
+  alone(`${signal} with open sockets: clients see 1012, the exit code is 0`, async ({ start }) => {
     const host = await start(project({ "server.js": ECHO }));
     const clients = await Promise.all(
       Array.from({ length: 20 }, (_, i) => Client.open(host.ws(`/party/r${i % 4}`))),

@@ -15,6 +15,8 @@ const BINARY = resolve(process.env.PARTYKIT_BIN ?? join(ROOT, "target/release/pa
 // The first start on a machine compiles the engine, which takes its time on a busy one.
 const START_MS_MAX = 90_000;
 const STOP_MS_MAX = 20_000;
+// Above every wait within a test, so that those speak first.
+const TEST = { timeout: 150_000 };
 
 /** A folder with these files, in which `npm ci` seems to have run. Removed at the end of the process. */
 export function project(files) {
@@ -127,7 +129,7 @@ export function hostFor(files, args) {
     if (host && code !== 0) throw new Error(`exit code ${code}:\n${host.output}`);
   });
   return (name, run) =>
-    test(name, async (context) => {
+    test(name, TEST, async (context) => {
       const from = host.output.length;
       try {
         await run(host, context);
@@ -144,7 +146,7 @@ export function hostFor(files, args) {
  * behind would keep the test's own process from ending.
  */
 export function alone(name, body) {
-  return test(name, async (context) => {
+  return test(name, TEST, async (context) => {
     const started = [];
     context.after(() => started.forEach((run) => run.signal("SIGKILL")));
     const run = (...args) => {

@@ -104,7 +104,7 @@ test("a turn may write megabytes and list them", async (host) => {
   assert.equal(await ask(host, "large", "large"), 100);
 });
 
-alone("with --persist storage survives a restart, and a kill", async ({ run, start }) => {
+alone("with --persist storage survives a restart, and a kill", async ({ start }) => {
   const folder = project({ "server.js": ROOM });
   const state = mkdtempSync(join(tmpdir(), "partykit-state-"));
   try {
@@ -125,7 +125,7 @@ alone("with --persist storage survives a restart, and a kill", async ({ run, sta
   }
 });
 
-alone("two hosts cannot have the same directory", async ({ run, start }) => {
+alone("two hosts cannot have the same directory", async ({ start }) => {
   const folder = project({ "server.js": ROOM });
   const state = mkdtempSync(join(tmpdir(), "partykit-state-"));
   const first = await start(folder, ["--persist", state]);

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use partykit_core::{Description, GuestError};
 use partykit_host::Host;
 
 use crate::args::DevArgs;
@@ -51,14 +52,28 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<(), CliError> {
             return Ok(());
         }
     };
+    tell_load(host.check().await, output);
     output.ready(&format!("http://localhost:{}", host.address().port()));
     stop.asked().await;
     output.step("Stopping");
     tokio::select! {
         () = host.shutdown() => {}
-        () = stop.asked() => output.warning("stopped before every room had finished"),
+        () = stop.asked_again() => output.warning("stopped before every room had finished"),
     }
     Ok(())
+}
+
+/// Code that does not load is no reason to end: it is served as it is, with its error.
+fn tell_load(loaded: Result<Description, GuestError>, output: Output) {
+    match loaded {
+        Ok(description) => description
+            .warnings
+            .iter()
+            .for_each(|text| output.warning(text)),
+        Err(_) => {
+            output.warning("the code does not load: every request is answered with its error")
+        }
+    }
 }
 
 fn plan(args: &DevArgs, output: Output) -> Result<Plan, CliError> {

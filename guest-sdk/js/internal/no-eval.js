@@ -2,6 +2,8 @@
 // a room runs is what was deployed; and the engine's parser, unlike the rest of it, cannot tell
 // how deep it has recursed.
 
+import { expose } from "./webidl.js";
+
 const MESSAGE = "Code generation from strings disallowed for this context";
 
 /** @param {Function} maker @returns {Function} the same by its looks, but refusing */
@@ -25,8 +27,4 @@ const refusingFunction = refusing(Function);
 for (const maker of [AsyncFunction, GeneratorFunction, AsyncGeneratorFunction]) {
   Object.setPrototypeOf(refusing(maker), refusingFunction);
 }
-for (const [name, value] of [["Function", refusingFunction], ["eval", refusing(eval)]]) {
-  Object.defineProperty(globalThis, name, {
-    value, writable: true, configurable: true, enumerable: false,
-  });
-}
+expose({ Function: refusingFunction, eval: refusing(eval) });

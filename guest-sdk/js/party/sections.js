@@ -59,7 +59,14 @@ export function whenIdle(depth) {
 export function blockConcurrencyWhile(callback) {
   const caller = scope.current;
   return new Promise((resolve, reject) => {
-    const begin = () => run(caller, callback, resolve, reject);
+    const begin = () => {
+      try {
+        run(caller, callback, resolve, reject);
+      } catch (error) {
+        // The host refused to open the section.
+        reject(error);
+      }
+    };
     if (caller === scope.innermost) begin();
     else waiting.push({ caller, begin });
   });

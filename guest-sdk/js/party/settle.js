@@ -94,13 +94,13 @@ export function settleFailed(event, error, fallback) {
 
 /**
  * Those events whose handler can never be done. Correct only right after a garbage collection.
- * @param {number[]} events
+ * @param {number[]} events events that the host has not been told the end of
  * @returns {number[]}
  */
 export function stranded(events) {
   return events.filter((event) => {
-    const owed = unsettled.get(event);
-    const lost = owed !== undefined && owed.deref() === undefined;
+    // One that is not known here was dropped by an exception in the platform itself.
+    const lost = unsettled.get(event)?.deref() === undefined;
     if (lost) unsettled.delete(event);
     return lost;
   });

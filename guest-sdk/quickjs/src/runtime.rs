@@ -19,7 +19,7 @@ use crate::{host, modules, natives};
 /// (artifact/build/nested.rs), and wasm's own stack must be as large (`max_wasm_stack` of the
 /// host; frame.h says how the two are kept at one ratio). What lies between this and 1 MiB serves
 /// the frames below the first JavaScript one and what a deepest frame may still call.
-const STACK_BYTES: usize = 832 * 1024;
+const STACK_BYTES: usize = 576 * 1024;
 
 /// Functions of guest-sdk/js/bootstrap.js that events are delivered to, by their index.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

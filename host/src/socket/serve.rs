@@ -83,7 +83,7 @@ fn gone() -> CloseInfo {
 }
 
 async fn run(read: impl AsyncRead + Unpin, mut write: impl AsyncWrite + Unpin, socket: &Socket) {
-    let (frames, _) = after_handshake_split(read, tokio::io::sink(), Role::Server);
+    let (frames, _) = after_handshake_split(&mut read, tokio::io::sink(), Role::Server);
     let mut reader = MessageReader::new(frames, socket.message_bytes_max);
     let heartbeat = Heartbeat {
         ping_interval: Duration::from_millis(socket.limits.ping_interval_ms),
@@ -92,8 +92,10 @@ async fn run(read: impl AsyncRead + Unpin, mut write: impl AsyncWrite + Unpin, s
     let mut writing = Box::pin(write_loop(&mut write, &socket.outbound, heartbeat));
     let mut reading = Box::pin(read_loop(&mut reader, socket));
     let wait = Duration::from_millis(socket.limits.close_ms);
+    let mut unread = false;
     tokio::select! {
         info = &mut reading => {
+            unread = !info.was_clean;
             socket.tell_closed(info);
             // Our Close frame, be it the answer to theirs, goes out behind what is queued. When
             // it does not, the connection is simply dropped.
@@ -105,9 +107,14 @@ async fn run(read: impl AsyncRead + Unpin, mut write: impl AsyncWrite + Unpin, s
             WriteEnd::Broken | WriteEnd::Silent => gone(),
         }),
     }
-    drop(writing);
+    drop((writing, reading));
     // The peer may be gone already.
     let _ = write.shutdown().await;
+    if unread {
+        // Closing a socket with unread bytes resets it, and the reset would overtake the Close
+        // frame that says why.
+        let _ = timeout(wait, tokio::io::copy(&mut read, &mut tokio::io::sink())).await;
+    }
 }
 
 /// Reads until the peer's Close frame, a violation or the end of the stream; in the first two

@@ -2,6 +2,8 @@
 //! OUT_DIR. What it needs of the machine is found by `toolchain` and `clang`; how cargo is called
 //! stands in `nested`. Whatever is missing ends the build with one line that says what to run.
 
+#![allow(clippy::print_stdout, reason = "how a build script talks to cargo")]
+
 mod clang;
 mod nested;
 mod search;
@@ -53,7 +55,8 @@ fn rerun_rules(guest: &Path) {
     let sources = [
         "src",
         "Cargo.toml",
-        "Cargo.lock", "frame.h",
+        "Cargo.lock",
+        "frame.h",
         "../../wit",
         "artifact/build",
     ];

@@ -7,7 +7,6 @@ use std::{env, fs};
 
 /// Every executable on PATH whose name `wanted` accepts, in PATH order, each file once.
 pub(crate) fn on_path(wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    println!("cargo::rerun-if-env-changed=PATH");
     let mut found: Vec<PathBuf> = Vec::new();
     for folder in env::split_paths(&env::var_os("PATH").unwrap_or_default()) {
         found.extend(in_folder(&folder, &wanted));

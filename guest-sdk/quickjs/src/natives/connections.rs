@@ -10,7 +10,7 @@ use crate::host::connections;
 
 pub(super) fn install(native: &Interfaces<'_>) -> Result<()> {
     native.add("accept", accept)?;
-    native.add("sendText", send_text)?;
+    super::direct::install_connections(native)?;
     native.add("sendBytes", send_bytes)?;
     native.add("broadcastText", broadcast_text)?;
     native.add("broadcastBytes", broadcast_bytes)?;
@@ -24,13 +24,6 @@ fn accept<'js>(ctx: Ctx<'js>, connection: f64, tags: Array<'js>) -> Result<()> {
         .collect::<Result<_>>()?;
     let tags: Vec<&str> = tags.iter().map(|tag| &**tag).collect();
     or_throw(&ctx, connections::accept(connection as u64, &tags))
-}
-
-fn send_text<'js>(ctx: Ctx<'js>, connection: f64, text: Text<'js>) -> Result<()> {
-    or_throw(
-        &ctx,
-        connections::send(connection as u64, Message::Text(&text)),
-    )
 }
 
 fn send_bytes<'js>(
@@ -83,7 +76,7 @@ fn handles(numbers: Vec<f64>) -> Vec<u64> {
     numbers.into_iter().map(|number| number as u64).collect()
 }
 
-fn or_throw(ctx: &Ctx<'_>, result: std::result::Result<(), Refusal>) -> Result<()> {
+pub(super) fn or_throw(ctx: &Ctx<'_>, result: std::result::Result<(), Refusal>) -> Result<()> {
     match result {
         Ok(()) | Err(Refusal::Gone) => Ok(()),
         Err(refusal) => Err(refused(ctx, &refusal)),

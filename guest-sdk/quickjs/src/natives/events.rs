@@ -12,9 +12,7 @@ use crate::bridge::{Text, Window};
 use crate::host::events::{Outcome, settle};
 
 pub(super) fn install(native: &Interfaces<'_>) -> Result<()> {
-    native.add("done", |event: f64| {
-        drop(settle(event as u64, Outcome::Done))
-    })?;
+    super::direct::install_events(native)?;
     native.add("isFulfilled", is_fulfilled)?;
     native.add("failed", failed)?;
     native.add("response", response)?;

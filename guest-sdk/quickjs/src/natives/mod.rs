@@ -6,6 +6,7 @@
 
 mod clock;
 mod connections;
+mod direct;
 mod encoding;
 mod events;
 mod log;

@@ -124,6 +124,12 @@ impl PartyName {
 }
 
 impl RoomId {
+    /// Stands for no room, where code is evaluated before there is one.
+    #[must_use]
+    pub fn check() -> Self {
+        Self("(load)".into())
+    }
+
     /// Any non-empty path segment of at most 1,024 bytes.
     ///
     /// # Errors

@@ -11,7 +11,8 @@ pub struct Limits {
     pub cpu_ms_max: u64,
     /// CPU time of evaluating the code.
     pub load_cpu_ms_max: u64,
-    /// Outgoing effects (sends, closes, settles; a broadcast counts one for each recipient) of one turn.
+    /// Outgoing effects of one turn: sends, closes, settles; a broadcast counts one for each
+    /// recipient.
     pub effects_max: u64,
     /// Bytes of outgoing messages and bodies of one turn, each broadcast counted once.
     pub effect_bytes_max: u64,

@@ -16,9 +16,14 @@ use crate::ticker::Ticker;
 /// bounds checks. It is reserved, not used.
 const MEMORY_RESERVATION: u64 = 4 << 30;
 
-/// Stack of the calling thread that wasm may use. The JavaScript engine stops recursion by its own
-/// limit well before; threads have 2 MiB, and imports run on what is left.
-const WASM_STACK_BYTES: usize = 1 << 20;
+/// Stack that wasm may use. The JavaScript engine counts only what its C frames keep in the guest's
+/// memory, and ends recursion with a RangeError when that reaches 640 KiB. Compiled frames take up
+/// to five times as much again (the parser of regular expressions does), and all of that must fit:
+/// running out here is a trap, which no code can catch.
+const WASM_STACK_BYTES: usize = 4 << 20;
+
+/// Stack that a call into a guest needs: wasm's, and what the imports of the deepest frame use.
+pub(crate) const CALL_STACK_BYTES: usize = WASM_STACK_BYTES + (512 << 10);
 
 /// How to set up an [`Engine`].
 #[derive(Clone)]
@@ -43,9 +48,10 @@ impl Default for EngineConfig {
 
 /// The wasm engine of a process. Cloning is cheap and gives the same engine.
 ///
-/// Guests run on the thread that calls them, on its own stack: give such threads 2 MiB, which is
-/// what Rust and tokio do unless told otherwise. One thread ticks while guests run; it ends with
-/// the last clone, component, factory and guest.
+/// Guests run on the thread that calls them, and on its stack when that has [`Engine::STACK_BYTES`].
+/// Where it has less, each call maps a stack of its own, which is right but takes longer than a
+/// small turn. One thread ticks while guests run; it ends with the last clone, component, factory
+/// and guest.
 #[derive(Clone)]
 pub struct Engine(Arc<Parts>);
 
@@ -56,6 +62,9 @@ struct Parts {
 }
 
 impl Engine {
+    /// The stack that threads should be given on which guests are to run fast.
+    pub const STACK_BYTES: usize = 8 << 20;
+
     /// Sets wasmtime up and starts the ticker's thread.
     ///
     /// # Errors
@@ -98,8 +107,9 @@ fn wasm_config(cache: Option<Cache>) -> Config {
         .memory_reservation(MEMORY_RESERVATION)
         // The memory's address must not change: images will be mapped at it.
         .memory_may_move(false)
-        .max_wasm_stack(std::env::var("WS").ok().map_or(WASM_STACK_BYTES, |v| v.parse().unwrap()))
-.async_stack_size(64<<20)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        // No guest runs on a fiber, but wasmtime wants the other limit to fit into this one.
+        .async_stack_size(CALL_STACK_BYTES)
         // A guest is never suspended in the middle of a call: no fibers, no tasks, no host heaps.
         .concurrency_support(false)
         .gc_support(false)

@@ -14,12 +14,16 @@ use wasmtime::component::{Instance, InstancePre};
 
 use crate::api_slot::lend;
 use crate::bindings::exports::partykit::room::guest;
-use crate::engine::Engine;
+use crate::engine::{CALL_STACK_BYTES, Engine};
 use crate::error::guest_error;
 use crate::limits::{CpuLimit, MemoryLimit};
 use crate::state::GuestState;
 use crate::ticker::Lane;
 use crate::turn;
+
+/// The stack that a call gets when its thread has too little: what it needs and a little for the
+/// frames between here and the guest.
+const GROWN_STACK_BYTES: usize = CALL_STACK_BYTES + (64 << 10);
 
 /// A store that can be called under limits.
 pub(crate) struct Machine {
@@ -82,7 +86,10 @@ impl Machine {
         state.cpu.begin(cpu_ms_max);
         self.store.set_epoch_deadline(1);
         let turn = self.engine.ticker().turn(self.lane);
-        let result = lend(&mut self.store, api, call);
+        let store = &mut self.store;
+        let result = stacker::maybe_grow(CALL_STACK_BYTES, GROWN_STACK_BYTES, || {
+            lend(store, api, call)
+        });
         drop(turn);
         result.map_err(|error| guest_error(&error, self.store.data()))
     }

@@ -4,8 +4,8 @@
 //! The rest of the host meets this crate as `dyn GuestFactory` and `dyn Guest`, and a guest meets
 //! the rest of the host as `dyn RoomApi`: all three are traits of `partykit-core`. No wasmtime type
 //! leaves this crate. It decides nothing about rooms, does no I/O besides the compilation cache,
-//! and names no runtime: calls are synchronous and run on the caller's thread, which needs 2 MiB of
-//! stack (see [`Engine`]).
+//! and names no runtime: calls are synchronous and run on the caller's thread (see [`Engine`] for
+//! the stack that they need).
 //!
 //! The road of one event: [`JsFactory`] made the guest, `instance` holds its store and lends it the
 //! room's API, `turn` calls the export, `imports` forward what the guest asks for, `limits` end

@@ -20,6 +20,7 @@ mod sections;
 mod state;
 mod timers;
 mod turn;
+mod unfinished;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -20,7 +20,8 @@ impl Sections {
         let innermost = self.innermost().unwrap_or(Scope::NONE);
         if outer != innermost {
             return Err(Refusal::Invalid(format!(
-                "a section can only be opened inside the innermost open one ({innermost}), not in {outer}"
+                "a section can only be opened inside the innermost open one ({innermost}), \
+                 not in {outer}"
             )));
         }
         self.last += 1;

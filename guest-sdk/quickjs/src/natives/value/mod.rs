@@ -6,6 +6,7 @@
 //! guest-sdk/js/internal/clone.js, which are captured before code of the user runs.
 
 mod kind;
+mod output;
 mod read;
 mod tag;
 mod write;

@@ -7,6 +7,7 @@ use rquickjs::object::Filter;
 use rquickjs::{Array, ArrayBuffer, Atom, Ctx, Exception, Object, Result, Value};
 
 use super::kind::{self, Kind};
+use super::output::Output;
 use super::{DEPTH_MAX, support, tag};
 use crate::bridge::{self, Text};
 use crate::runtime::stack_is_used_up;
@@ -18,18 +19,18 @@ use crate::runtime::stack_is_used_up;
 pub(crate) fn write(value: &Value<'_>) -> Result<Vec<u8>> {
     let mut writer = Writer {
         ctx: value.ctx().clone(),
-        out: vec![tag::VERSION, tag::NEWEST as u8],
+        out: Output(vec![tag::VERSION, tag::NEWEST as u8]),
         seen: BTreeMap::new(),
         held: Vec::new(),
         depth: 0,
     };
     writer.value(value)?;
-    Ok(writer.out)
+    Ok(writer.out.0)
 }
 
 struct Writer<'js> {
     ctx: Ctx<'js>,
-    out: Vec<u8>,
+    out: Output,
     /// Number of every object written so far, by its address.
     seen: BTreeMap<usize, u32>,
     /// Those objects: held, so that no address is used twice.
@@ -46,11 +47,11 @@ impl<'js> Writer<'js> {
         } else if let Some(value) = value.as_bool() {
             self.out.push(if value { tag::TRUE } else { tag::FALSE });
         } else if let Some(number) = value.as_int() {
-            self.int(number);
+            self.out.int(number);
         } else if let Some(number) = value.as_float() {
-            self.number(number);
+            self.out.number(number);
         } else if value.is_string() {
-            self.string(value)?;
+            self.out.string(value)?;
         } else if value.is_big_int() {
             self.out.push(tag::BIGINT);
             self.bigint(value)?;
@@ -86,7 +87,7 @@ impl<'js> Writer<'js> {
         if let Some(number) = self.seen.get(&bridge::address(object)) {
             let number = *number;
             self.out.push(tag::REFERENCE);
-            self.varint(number);
+            self.out.varint(number);
             return Ok(());
         }
         self.seen
@@ -98,7 +99,7 @@ impl<'js> Writer<'js> {
             Kind::Date => {
                 let time: f64 = support(&self.ctx, "dateTime", (object.clone(),))?;
                 self.out.push(tag::DATE);
-                self.double(time);
+                self.out.double(time);
                 Ok(())
             }
             Kind::RegExp => self.regexp(object),
@@ -117,7 +118,7 @@ impl<'js> Writer<'js> {
         let keys = enumerable(object)?;
         let count = self.properties(object, keys)?;
         self.out.push(tag::OBJECT_END);
-        self.varint(count);
+        self.out.varint(count);
         Ok(())
     }
 
@@ -132,7 +133,7 @@ impl<'js> Writer<'js> {
                 .enumerate()
                 .all(|(at, key)| key.is_index(at));
         self.out.push(if dense { tag::DENSE } else { tag::SPARSE });
-        self.varint(length);
+        self.out.varint(length);
         if dense {
             for index in 0..length {
                 let element: Value<'js> = object.get(index)?;
@@ -146,8 +147,8 @@ impl<'js> Writer<'js> {
         } else {
             tag::SPARSE_END
         });
-        self.varint(count);
-        self.varint(length);
+        self.out.varint(count);
+        self.out.varint(length);
         Ok(())
     }
 
@@ -160,8 +161,8 @@ impl<'js> Writer<'js> {
             }
             let value: Value<'js> = object.get(key.atom.clone())?;
             match key.index {
-                Some(index) => self.number(f64::from(index)),
-                None => self.string(&key.atom.to_value()?)?,
+                Some(index) => self.out.number(f64::from(index)),
+                None => self.out.string(&key.atom.to_value()?)?,
             }
             self.value(&value)?;
             count += 1;
@@ -173,9 +174,9 @@ impl<'js> Writer<'js> {
         let (source, flags): (Value<'js>, String) =
             support::<_, Pair<'js>>(&self.ctx, "regexpParts", (object.clone(),))?.text_second()?;
         self.out.push(tag::REGEXP);
-        self.string(&source)?;
+        self.out.string(&source)?;
         let known = tag::FLAGS.iter().filter(|(flag, _)| flags.contains(*flag));
-        self.varint(known.map(|(_, bit)| bit).sum());
+        self.out.varint(known.map(|(_, bit)| bit).sum());
         Ok(())
     }
 
@@ -186,7 +187,7 @@ impl<'js> Writer<'js> {
             self.value(&items.get(index)?)?;
         }
         self.out.push(end);
-        self.varint(items.len() as u32);
+        self.out.varint(items.len() as u32);
         Ok(())
     }
 
@@ -201,7 +202,7 @@ impl<'js> Writer<'js> {
         let (message, stack): (Value<'js>, Value<'js>) = (parts.get(1)?, parts.get(2)?);
         if !message.is_undefined() {
             self.out.push(tag::ERROR_MESSAGE);
-            self.string(&message)?;
+            self.out.string(&message)?;
         }
         if parts.len() > 3 {
             self.out.push(tag::ERROR_CAUSE);
@@ -209,7 +210,7 @@ impl<'js> Writer<'js> {
         }
         if !stack.is_undefined() {
             self.out.push(tag::ERROR_STACK);
-            self.string(&stack)?;
+            self.out.string(&stack)?;
         }
         self.out.push(tag::ERROR_END);
         Ok(())
@@ -225,13 +226,13 @@ impl<'js> Writer<'js> {
             });
         } else if let Some(number) = value.as_number() {
             self.out.push(tag::NUMBER_OBJECT);
-            self.double(number);
+            self.out.double(number);
         } else if value.is_big_int() {
             self.out.push(tag::BIGINT_OBJECT);
             self.bigint(&value)?;
         } else {
             self.out.push(tag::STRING_OBJECT);
-            self.string(&value)?;
+            self.out.string(&value)?;
         }
         Ok(())
     }
@@ -249,109 +250,28 @@ impl<'js> Writer<'js> {
         } else {
             tag::BUFFER
         });
-        self.varint(window.length as u32);
+        self.out.varint(window.length as u32);
         if let Some(maximum) = growable {
-            self.varint(maximum);
+            self.out.varint(maximum);
         }
-        window.read(|bytes| self.out.extend_from_slice(bytes))
+        window.read(|bytes| self.out.0.extend_from_slice(bytes))
     }
 
     /// `[offset, length in bytes, flags]`; bit 0: follows its buffer's length, bit 1: the buffer
     /// is resizable.
     fn view(&mut self, object: &Object<'js>, tag: u8) -> Result<()> {
         let place: Vec<u32> = support(&self.ctx, "viewPlace", (object.clone(),))?;
-        self.out.extend([tag::VIEW, tag]);
+        self.out.0.extend([tag::VIEW, tag]);
         for number in place {
-            self.varint(number);
+            self.out.varint(number);
         }
         Ok(())
     }
 
-    fn string(&mut self, value: &Value<'js>) -> Result<()> {
-        let text = Text::of(value)?;
-        if text.is_ascii() {
-            self.out.push(tag::ONE_BYTE);
-            self.varint(text.len() as u32);
-            self.out.extend_from_slice(text.as_bytes());
-            return Ok(());
-        }
-        drop(text);
-        bridge::with_utf16(value, |units| {
-            if units.iter().all(|unit| *unit <= 0xff) {
-                self.out.push(tag::ONE_BYTE);
-                self.varint(units.len() as u32);
-                self.out.extend(units.iter().map(|unit| *unit as u8));
-            } else {
-                self.two_byte(units);
-            }
-        })
-    }
-
-    /// The characters begin at an even offset, which a padding byte in front may be needed for.
-    fn two_byte(&mut self, units: &[u16]) {
-        let bytes = 2 * units.len() as u32;
-        let length_bytes = (bytes.max(1).ilog2() / 7 + 1) as usize;
-        if (self.out.len() + 1 + length_bytes) % 2 == 1 {
-            self.out.push(tag::PADDING);
-        }
-        self.out.push(tag::TWO_BYTE);
-        self.varint(bytes);
-        self.out
-            .extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
-    }
-
-    /// Twice the number of bytes, plus one when negative, then the magnitude in words of 8 bytes.
     fn bigint(&mut self, value: &Value<'js>) -> Result<()> {
         let hex: String = support(&self.ctx, "bigintHex", (value.clone(),))?;
-        let (negative, digits) = match hex.strip_prefix('-') {
-            Some(digits) => (1, digits),
-            None => (0, hex.as_str()),
-        };
-        let mut bytes: Vec<u8> = Vec::with_capacity(digits.len() / 2 + 8);
-        if digits != "0" {
-            for pair in digits.as_bytes().rchunks(2) {
-                let pair = std::str::from_utf8(pair).unwrap_or("0");
-                bytes.push(u8::from_str_radix(pair, 16).unwrap_or(0));
-            }
-            bytes.resize(bytes.len().next_multiple_of(8), 0);
-        }
-        self.varint((2 * bytes.len() as u32) | negative);
-        self.out.extend(bytes);
+        self.out.bigint(&hex);
         Ok(())
-    }
-
-    fn number(&mut self, number: f64) {
-        let int = number as i32;
-        if f64::from(int) == number && !(int == 0 && number.is_sign_negative()) {
-            self.int(int);
-        } else {
-            self.out.push(tag::DOUBLE);
-            self.double(number);
-        }
-    }
-
-    fn int(&mut self, number: i32) {
-        self.out.push(tag::INT32);
-        // Zigzag: small negative numbers stay short.
-        self.varint(((number << 1) ^ (number >> 31)) as u32);
-    }
-
-    fn double(&mut self, number: f64) {
-        // One NaN for all, as V8's canonical one.
-        let number = if number.is_nan() {
-            f64::from_bits(0x7ff8 << 48)
-        } else {
-            number
-        };
-        self.out.extend(number.to_le_bytes());
-    }
-
-    fn varint(&mut self, mut number: u32) {
-        while number >= 0x80 {
-            self.out.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.out.push(number as u8);
     }
 
     fn refuse(&self, value: &Value<'js>) -> rquickjs::Error {

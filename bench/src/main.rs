@@ -1,0 +1,51 @@
+//! What things cost: a call, a turn, a message through a socket, a start. `make bench` runs it.
+//!
+//! Prints tables and nothing else, so that two runs can be laid side by side. `micro` measures
+//! inside this process, `sockets` and `start` measure the binary `partykit` that lies beside this
+//! program, with the load generator `roomload`, which also checks every answer. What the figures
+//! were, and what bounds them, is written in RESULTS.md. The exit code says whether all was right.
+
+mod args;
+mod failure;
+mod micro;
+mod place;
+mod report;
+mod sockets;
+mod timing;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Part};
+use crate::failure::Failure;
+use crate::place::Place;
+use crate::report::Report;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let report = Report::default();
+    match run(&args, &report) {
+        Ok(()) if report.all_right() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
+        Err(error) => {
+            report.error(&*error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &Args, report: &Report) -> Result<(), Failure> {
+    let place = Place::find()?;
+    report.heading(&place);
+    if args.wants(Part::Micro) {
+        micro::run(args, &place, report)?;
+    }
+    if args.wants(Part::Sockets) {
+        sockets::works(args, &place, report)?;
+    }
+    if args.wants(Part::Start) {
+        sockets::starts(&place, report)?;
+    }
+    Ok(())
+}

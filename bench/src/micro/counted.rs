@@ -1,0 +1,153 @@
+//! The JavaScript guest under a meter: how many wasm instructions a start and a turn take. No
+//! room, no host and no clock are in these numbers, so they do not change unless the guest or the
+//! toolchain does.
+
+use std::path::Path;
+
+use wasmtime::Store;
+use wasmtime::component::{Component, Instance, Val};
+
+use super::imports::{Done, VERSION, linker};
+use super::wasm::{Meter, engine, fuel_of, store};
+use crate::failure::Failure;
+
+/// The first turns fill caches inside the guest.
+const TURNS_BEFORE: usize = 100;
+/// The guest collects garbage now and then: an average over many turns has it in.
+const TURNS: u32 = 1000;
+
+/// The compiled guest, from which any number can be started.
+pub(crate) struct CountedGuests {
+    component: Component,
+}
+
+/// A guest that has been started, with one connection.
+pub(crate) struct CountedGuest {
+    store: Store<Done>,
+    instance: Instance,
+    events: u64,
+    /// What instantiating, loading, on-start and on-connect burned together.
+    pub(crate) start_fuel: u64,
+}
+
+impl CountedGuests {
+    /// Compiles the guest with a meter in it, once for `cache`.
+    pub(crate) fn compile(guest: &[u8], cache: &Path) -> Result<Self, Failure> {
+        let engine = engine(Meter::Fuel, cache)?;
+        let component = Component::from_binary(&engine, guest)?;
+        Ok(Self { component })
+    }
+
+    /// Starts a guest for the room `id`.
+    pub(crate) fn start(&self, bundle: &str, id: &str) -> Result<CountedGuest, Failure> {
+        let linker = linker(&self.component)?;
+        let mut store = store(self.component.engine(), Meter::Fuel, Done::default())?;
+        let mut instance = None;
+        let instantiated = fuel_of(&mut store, |store| {
+            instance = Some(linker.instantiate(store, &self.component)?);
+            Ok(())
+        })?;
+        let instance = instance.ok_or("no instance was made")?;
+        let mut guest = CountedGuest {
+            store,
+            instance,
+            events: 0,
+            start_fuel: instantiated,
+        };
+        guest.load(bundle)?;
+        guest.open(id)?;
+        Ok(guest)
+    }
+}
+
+impl CountedGuest {
+    fn load(&mut self, bundle: &str) -> Result<(), Failure> {
+        let load = self
+            .instance
+            .get_func(&mut self.store, "load")
+            .ok_or("no export load")?;
+        let arguments = [text(bundle), text("{}")];
+        let mut results = [Val::Bool(false)];
+        self.start_fuel += fuel_of(&mut self.store, |store| {
+            Ok(load.call(store, &arguments, &mut results)?)
+        })?;
+        match results {
+            [Val::Result(Ok(_))] => Ok(()),
+            [other] => Err(format!("the rooms do not load: {other:?}").into()),
+        }
+    }
+
+    fn open(&mut self, id: &str) -> Result<(), Failure> {
+        let room = record(&[
+            ("id", text(id)),
+            ("internal-id", text(&"0".repeat(64))),
+            ("party", text("main")),
+        ]);
+        self.start_fuel += self.deliver("on-start", vec![Val::U64(1), room])?;
+        let url = text("http://127.0.0.1:1999/parties/main/bench");
+        let client = record(&[
+            ("connection", Val::U64(1)),
+            ("id", text("bench-1")),
+            ("uri", url.clone()),
+        ]);
+        let request = record(&[
+            ("method", text("GET")),
+            ("url", url),
+            ("headers", Val::List(Vec::new())),
+        ]);
+        self.start_fuel += self.deliver("on-connect", vec![client, request])?;
+        Ok(())
+    }
+
+    /// What one message burns, answered or broadcast once; an average.
+    pub(crate) fn message_fuel(&mut self, message: &str) -> Result<u64, Failure> {
+        let message = Val::Variant("text".to_owned(), Some(Box::new(text(message))));
+        let arguments = || vec![Val::U64(1), message.clone()];
+        for _ in 0..TURNS_BEFORE {
+            self.deliver("on-message", arguments())?;
+        }
+        let mut burned = 0;
+        for _ in 0..TURNS {
+            self.store.data_mut().sent = 0;
+            burned += self.deliver("on-message", arguments())?;
+            if self.store.data().sent != 1 {
+                return Err("the counted room did not answer".into());
+            }
+        }
+        Ok(burned / u64::from(TURNS))
+    }
+
+    /// One turn; the event's id goes before `arguments`.
+    fn deliver(&mut self, event: &str, mut arguments: Vec<Val>) -> Result<u64, Failure> {
+        let guest = format!("partykit:room/guest@{VERSION}");
+        let store = &mut self.store;
+        let exports = self.instance.get_export_index(&mut *store, None, &guest);
+        let export = self
+            .instance
+            .get_export_index(&mut *store, exports.as_ref(), event);
+        let export = export.ok_or_else(|| format!("no export {event}"))?;
+        let function = self
+            .instance
+            .get_func(&mut *store, export)
+            .ok_or("not a function")?;
+        self.events += 1;
+        arguments.insert(0, Val::U64(self.events));
+        store.data_mut().settled = 0;
+        let burned = fuel_of(store, |store| {
+            Ok(function.call(store, &arguments, &mut [])?)
+        })?;
+        match store.data().settled {
+            1 => Ok(burned),
+            other => Err(format!("{event} was settled {other} times").into()),
+        }
+    }
+}
+
+fn text(text: &str) -> Val {
+    Val::String(text.to_owned())
+}
+
+fn record(fields: &[(&str, Val)]) -> Val {
+    let field = |(name, value): &(&str, Val)| ((*name).to_owned(), value.clone());
+    Val::Record(fields.iter().map(field).collect())
+}

@@ -1,0 +1,10 @@
+//! What is measured through sockets, with the binaries that `make build` leaves.
+
+mod load;
+mod pin;
+mod server;
+mod start;
+mod work;
+
+pub(crate) use start::starts;
+pub(crate) use work::works;

@@ -1,0 +1,116 @@
+//! The world as code sees it that is only being evaluated: a clock, random bytes and a log. There
+//! is no room yet, so everything else is refused.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use partykit_core::{
+    Clock, ConnectionHandle, Entropy, EventId, GuestError, LogLevel, LogLine, Message, Outcome,
+    Page, Range, Refusal, RoomApi, RoomKey, Scope, SectionEnding, TimerHandle,
+};
+
+use crate::clock::{OsEntropy, SystemClock};
+use crate::log::LogSink;
+
+/// What one import call gives at most, as in a room.
+const RANDOM_BYTES_MAX: u32 = 65_536;
+
+pub(crate) struct LoadApi {
+    room: RoomKey,
+    log: Arc<dyn LogSink>,
+    clock: SystemClock,
+}
+
+impl LoadApi {
+    pub(crate) fn new(room: RoomKey, log: Arc<dyn LogSink>) -> Self {
+        Self {
+            room,
+            log,
+            clock: SystemClock::new(),
+        }
+    }
+}
+
+fn no_room<T>() -> Result<T, Refusal> {
+    Err(Refusal::Invalid(
+        "there is no room while the code is being loaded".to_owned(),
+    ))
+}
+
+impl RoomApi for LoadApi {
+    fn settle(&mut self, _: EventId, _: Outcome) -> Result<(), Refusal> {
+        no_room()
+    }
+
+    fn section_enter(&mut self, _: Scope) -> Result<Scope, Refusal> {
+        no_room()
+    }
+
+    fn section_leave(&mut self, _: Scope, _: SectionEnding) -> Result<(), Refusal> {
+        no_room()
+    }
+
+    fn accept(&mut self, _: ConnectionHandle, _: Vec<String>) -> Result<(), Refusal> {
+        no_room()
+    }
+
+    fn send(&mut self, _: ConnectionHandle, _: Message) -> Result<(), Refusal> {
+        no_room()
+    }
+
+    fn broadcast(&mut self, _: Message, _: &[ConnectionHandle]) -> Result<(), Refusal> {
+        no_room()
+    }
+
+    fn close(&mut self, _: ConnectionHandle, _: Option<u16>, _: String) -> Result<(), Refusal> {
+        no_room()
+    }
+
+    fn storage_get(&mut self, _: &str) -> Result<Option<Bytes>, Refusal> {
+        no_room()
+    }
+
+    fn storage_put(&mut self, _: &str, _: Bytes) -> Result<(), Refusal> {
+        no_room()
+    }
+
+    fn storage_delete(&mut self, _: &str) -> Result<bool, Refusal> {
+        no_room()
+    }
+
+    fn storage_list(&mut self, _: &Range, _: Option<&str>) -> Result<Page, Refusal> {
+        no_room()
+    }
+
+    fn timer_set(&mut self, _: u64, _: Scope) -> Result<TimerHandle, Refusal> {
+        no_room()
+    }
+
+    fn timer_clear(&mut self, _: TimerHandle) {}
+
+    fn now_us(&mut self) -> u64 {
+        self.clock.now().unix_us
+    }
+
+    fn monotonic_us(&mut self) -> u64 {
+        self.clock.now().monotonic_us
+    }
+
+    fn random(&mut self, count: u32) -> Result<Vec<u8>, Refusal> {
+        let mut bytes = vec![0; count.min(RANDOM_BYTES_MAX) as usize];
+        OsEntropy.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn log(&mut self, level: LogLevel, text: String) {
+        self.log.line(&LogLine {
+            room: self.room.clone(),
+            level,
+            text,
+        });
+    }
+
+    fn exceeded(&self) -> Option<GuestError> {
+        None
+    }
+}

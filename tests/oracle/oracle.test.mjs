@@ -1,0 +1,63 @@
+// Ours against the recorded transcripts of the reference. `npm test`.
+// Also holds the books together: every recorded scenario exists, every difference that is listed
+// names a heading of docs/compatibility.md.
+
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import {
+  allowedFor, allScenarios, byProject, readRecorded, runProject,
+} from "./harness/run.mjs";
+import { HERE } from "./harness/server.mjs";
+import { compare } from "./harness/transcript.mjs";
+
+const scenarios = await allScenarios();
+const projects = byProject(scenarios);
+
+for (const [project, ofProject] of projects) {
+  describe(project, () => {
+    let results;
+    before(async () => {
+      results = await runProject("ours", project, ofProject);
+    }, { timeout: 180_000 });
+    const recorded = readRecorded(project);
+    for (const { name } of ofProject) {
+      test(name, () => {
+        assert.ok(recorded[name], "is not recorded: npm run record");
+        const { steps, error } = results.get(name);
+        const complaints = compare(name, recorded[name], steps, allowedFor(name));
+        if (error) complaints.push(error);
+        assert.equal(complaints.join("\n"), "");
+      });
+    }
+    after(() => (results = undefined));
+  });
+}
+
+describe("the books", () => {
+  test("what is recorded is what is run", () => {
+    for (const file of readdirSync(join(HERE, "recorded"))) {
+      const project = file.replace(/\.json$/, "");
+      const names = (projects.get(project) ?? []).map(({ name }) => name);
+      assert.deepEqual(Object.keys(readRecorded(project)).sort(), names.sort(), file);
+    }
+  });
+
+  test("each difference names a scenario, and a heading of docs/compatibility.md", () => {
+    const page = readFileSync(join(HERE, "../../docs/compatibility.md"), "utf8");
+    const entries = JSON.parse(readFileSync(join(HERE, "differences.json"), "utf8"));
+    for (const { scenario, heading } of entries) {
+      assert.ok(scenarios.some(({ name }) => name === scenario), `no scenario "${scenario}"`);
+      assert.ok(page.includes(`\n## ${heading}\n`), `no heading "${heading}"`);
+    }
+  });
+
+  test("the scenarios that docs/compatibility.md names as proof exist", () => {
+    const page = readFileSync(join(HERE, "../../docs/compatibility.md"), "utf8");
+    for (const [, name] of page.matchAll(/oracle: "([^"]+)"/g)) {
+      assert.ok(scenarios.some((scenario) => scenario.name === name), `no scenario "${name}"`);
+    }
+  });
+});
