@@ -9,7 +9,7 @@ use std::time::Duration;
 use wasmtime::component::{self, Component};
 use wasmtime::{Instance, Module, Store, TypedFunc};
 
-use super::wasm::{Meter, engine, fuel_of, store};
+use super::wasm::{Meter, engine, store};
 use crate::failure::Failure;
 use crate::timing::{Timing, time};
 

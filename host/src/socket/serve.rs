@@ -82,7 +82,11 @@ fn gone() -> CloseInfo {
     }
 }
 
-async fn run(read: impl AsyncRead + Unpin, mut write: impl AsyncWrite + Unpin, socket: &Socket) {
+async fn run(
+    mut read: impl AsyncRead + Unpin,
+    mut write: impl AsyncWrite + Unpin,
+    socket: &Socket,
+) {
     let (frames, _) = after_handshake_split(&mut read, tokio::io::sink(), Role::Server);
     let mut reader = MessageReader::new(frames, socket.message_bytes_max);
     let heartbeat = Heartbeat {

@@ -62,10 +62,10 @@ export class Client {
   }
 
   /** The next message; `{ bytes }` in hex when it is binary; `closed: ...` when none will come. */
-  next() {
+  next(ms) {
     if (this.#arrived.length > 0) return Promise.resolve(this.#arrived.shift());
     if (this.#ended !== undefined) return Promise.resolve(`closed: ${this.#ended}`);
-    return within(new Promise((done) => this.#waiting.push({ done })), "a message");
+    return within(new Promise((done) => this.#waiting.push({ done })), "a message", ms);
   }
 
   /** So many messages. */
@@ -103,6 +103,12 @@ export class Client {
   /** Ends the connection without a Close frame. */
   cut() {
     this.socket.terminate();
+  }
+
+  #give(message) {
+    const waiting = this.#waiting.shift();
+    if (waiting) waiting.done(message);
+    else this.#arrived.push(message);
   }
 }
 

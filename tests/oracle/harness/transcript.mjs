@@ -8,7 +8,8 @@ const CHANGING = [
 ];
 
 export class Transcript {
-  steps = {};
+  /** Without a prototype: steps may have any name. */
+  steps = Object.create(null);
   #address;
 
   constructor(address) {

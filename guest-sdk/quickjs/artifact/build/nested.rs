@@ -47,6 +47,8 @@ pub(crate) fn build(guest: &Path, tools: &Toolchain, clang: &Clang) -> Result<Pa
         .env("CC_wasm32_unknown_unknown", &clang.clang)
         .env("AR_wasm32_unknown_unknown", &clang.archiver)
         .env("CFLAGS_wasm32_unknown_unknown", c_flags(guest))
+        // A path in the flags may have blanks.
+        .env("CC_SHELL_ESCAPED_FLAGS", "1")
         .env("CARGO_ENCODED_RUSTFLAGS", rust_flags());
     if let Some(linker) = &clang.linker {
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
@@ -70,7 +72,10 @@ pub(crate) fn build(guest: &Path, tools: &Toolchain, clang: &Clang) -> Result<Pa
 }
 
 fn c_flags(guest: &Path) -> String {
-    format!("{C_FEATURES} -include {}", guest.join("frame.h").display())
+    format!(
+        "{C_FEATURES} -include '{}'",
+        guest.join("frame.h").display()
+    )
 }
 
 fn rust_flags() -> String {

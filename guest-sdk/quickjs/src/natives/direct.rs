@@ -1,6 +1,6 @@
 //! The two natives that every message of a chatty room passes: the end of an event and a send of
-//! text. As plain C functions of the engine they take half the time of a wrapped closure, which
-//! clones its context and every argument.
+//! text. They are plain C functions of the engine: a wrapped closure clones its context and every
+//! argument, with which a turn of eleven sends was measured to take a third longer.
 
 #![allow(unsafe_code, reason = "C functions of the engine")]
 
