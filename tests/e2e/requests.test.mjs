@@ -70,7 +70,7 @@ test("curl is answered", async (host) => {
 });
 
 test("json, bytes and nothing come with the right headers", async (host) => {
-  const json = await host.http("/parties/main/r/json");
+  const json = await host.http("/party/r/json");
   assert.equal(json.headers.get("content-type"), "application/json");
   assert.deepEqual(await json.json(), { id: "r", env: { answer: 42, deep: { a: [1] } }, started: 1 });
   const bytes = await host.http("/party/r/bytes");
