@@ -58,7 +58,8 @@ fn lone_surrogates_become_replacement_characters_in_frames() {
 fn the_object_form_gets_the_room_as_an_argument() {
     started(
         "export default {
-            onConnect(ws, room, ctx) { ws.send(`${room.id} ${room.name} ${ctx.request.headers.get('X-Test')}`) },
+            onConnect(ws, room, ctx) {
+                ws.send(`${room.id} ${room.name} ${ctx.request.headers.get('X-Test')}`) },
             onMessage(msg, ws, room) { room.broadcast(msg, [ws.id]) },
             onClose(ws, room) { room.broadcast(`${ws.id} left`) },
             onRequest(req, room) { return new Response(room.internalID.length) },
@@ -213,7 +214,8 @@ fn listeners_on_a_connection_hear_its_messages_close_and_error() {
         "export default {
             onConnect(ws) {
                 for (const type of ['message', 'close', 'error'])
-                    ws.addEventListener(type, (e) => console.log(e.type, e.data ?? e.code ?? e.message))
+                    ws.addEventListener(type, (e) => console.log(e.type,
+                        e.data ?? e.code ?? e.message))
             }
         }",
     );
@@ -322,7 +324,8 @@ fn tags_are_checked_when_the_room_hibernates_and_find_connections() {
             options = { hibernate: true }
             constructor(room) { this.room = room }
             getConnectionTags(c) {
-                return { c5: ['a', 'b'], c6: Array(10).fill('x').map((x, i) => x + i), c7: [7], c8: [''] }[c.id]
+                return { c5: ['a', 'b'], c6: Array(10).fill('x').map((x, i) => x + i), c7: [7],
+                    c8: [''] }[c.id]
             }
             onMessage() { console.log([...this.room.getConnections('b')].map((c) => c.id)) }
         }",
@@ -354,9 +357,11 @@ fn state_is_any_value_unless_the_room_hibernates() {
     started(
         "export default class {
             onMessage(m, c) {
-                console.log(c.state, c.setState({ n: 1 }), c.setState((old) => ({ n: old.n + 1 })), c.state)
+                console.log(c.state, c.setState({ n: 1 }), c.setState((old) => ({
+                    n: old.n + 1 })), c.state)
                 c.setState(() => 5); c.setState(undefined); console.log(c.state)
-                c.serializeAttachment({ a: new Map([[1, 2]]) }); console.log(c.deserializeAttachment(), c.state)
+                c.serializeAttachment({ a: new Map([[1, 2]]) });
+                    console.log(c.deserializeAttachment(), c.state)
             }
         }",
     );
@@ -380,7 +385,8 @@ fn a_hibernating_rooms_state_has_a_limit_and_undefined_becomes_null() {
             options = { hibernate: true }
             onMessage(m, c) {
                 c.setState(undefined); console.log(c.state)
-                try { c.setState('x'.repeat(3000)) } catch (e) { console.log(e.message.slice(0, 60)) }
+                try { c.setState('x'.repeat(3000)) } catch (e) { console.log(e.message.slice(0,
+                    60)) }
             }
         }",
     );

@@ -100,7 +100,8 @@ fn evaluate(code: &str) -> String {
     started(&format!(
         "export default class {{
             constructor(room) {{ this.room = room }}
-            async onRequest() {{ return Response.json({{ value: await (async () => ({code}))() }}) }}
+            async onRequest() {{ return Response.json({{ value: await (async () =>
+                ({code}))() }}) }}
         }}"
     ));
     request(2, "GET", "/party/lounge", None);

@@ -60,7 +60,8 @@ fn an_interval_arms_itself_again_until_it_is_cleared() {
     started(
         "export default class { onRequest() {
             let n = 0
-            const id = setInterval((word) => { console.log(word, ++n); if (n === 2) clearInterval(id) }, 5, 'tick')
+            const id = setInterval((word) => { console.log(word, ++n);
+                if (n === 2) clearInterval(id) }, 5, 'tick')
             return new Response(typeof id)
         } }",
     );
@@ -109,7 +110,8 @@ fn a_handler_that_awaits_nothing_that_can_happen_is_stranded() {
         export default class { async onMessage(m) {
             if (m === 'lost') await new Promise(() => {})
             if (m === 'poll') await new Promise((done) => resolvers.push(done))
-            if (m === 'cycle') { const o = {}; o.p = new Promise((r) => { o.r = r; o.o = o }); await o.p }
+            if (m === 'cycle') { const o = {}; o.p = new Promise((r) => { o.r = r; o.o = o });
+                await o.p }
             if (m === 'go') resolvers.forEach((done) => done())
         } }",
     );
@@ -199,7 +201,8 @@ fn sections_do_not_overlap_but_nest() {
             async onMessage() {
                 const block = (name, inner) => this.room.blockConcurrencyWhile(async () => {
                     console.log('in', name); await inner?.(); console.log('out', name) })
-                await Promise.all([block('a', () => Promise.all([block('a1'), block('a2')])), block('b')])
+                await Promise.all([block('a', () => Promise.all([block('a1'), block('a2')])),
+                    block('b')])
             }
         }",
     );
@@ -231,7 +234,8 @@ fn a_section_that_throws_breaks_the_room() {
     started(
         "export default class {
             constructor(room) { this.room = room }
-            onMessage() { return this.room.blockConcurrencyWhile(async () => { throw new Error('bad') }) }
+            onMessage() { return this.room.blockConcurrencyWhile(async () => {
+                throw new Error('bad') }) }
         }",
     );
     connect(2, 5);

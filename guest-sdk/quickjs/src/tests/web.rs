@@ -124,7 +124,8 @@ fn the_rooms_storage_follows_the_reference() {
         "(async () => { const s = this.room.storage
             await s.put('b', { x: [1] }); await s.put({ a: 1, c: undefined, d: new Date(5) })
             const one = await s.get('b'); one.x.push(2)
-            return [await s.get('b'), await s.get('nope') === undefined, [...await s.get(['d', 'a', 'x'])],
+            return [await s.get('b'), await s.get('nope') === undefined, [...await s.get(['d',
+                'a', 'x'])],
                 await s.delete('a'), await s.delete('a'), await s.delete(['b', 'q'])] })()",
         r#"[{"x":[1]},true,[["a",1],["d","1970-01-01T00:00:00.005Z"]],true,false,1]"#,
     );
@@ -132,7 +133,8 @@ fn the_rooms_storage_follows_the_reference() {
         "(async () => { const s = this.room.storage
             for (const key of ['a', 'b1', 'b2', 'c', 'é', '\\uffff', '😀']) await s.put(key, 1)
             const keys = async (o) => [...(await s.list(o)).keys()].join()
-            return [await keys(), await keys({ prefix: 'b' }), await keys({ start: 'b1', end: 'c' }),
+            return [await keys(), await keys({ prefix: 'b' }), await keys({ start: 'b1',
+                end: 'c' }),
                 await keys({ startAfter: 'b1', limit: 2 }), await keys({ reverse: true, limit: 2 })] })()",
         "[\"a,b1,b2,c,é,\u{ffff},😀\",\"b1,b2\",\"b1,b2\",\"b2,c\",\"😀,\u{ffff}\"]",
     );
@@ -147,7 +149,8 @@ fn listings_of_several_pages_are_whole() {
             async onRequest() {
                 for (const key of 'abcdefg') await this.s.put(key, key)
                 const keys = async (o) => [...(await this.s.list(o)).keys()].join('')
-                return new Response([await keys(), await keys({ limit: 3 }), await keys({ reverse: true })])
+                return new Response([await keys(), await keys({ limit: 3 }), await keys({
+                    reverse: true })])
             }
         }",
     );
@@ -207,11 +210,13 @@ fn requests_and_responses_carry_bodies_and_headers() {
     started(
         "export default class { async onRequest(req) {
             const copy = req.clone()
-            const body = `${await req.text()} ${(await copy.arrayBuffer()).byteLength} ${req.bodyUsed}`
+            const bytes = (await copy.arrayBuffer()).byteLength
+            const body = `${await req.text()} ${bytes} ${req.bodyUsed}`
             const again = await req.text().catch((e) => e.name)
             const headers = new Headers({ 'x-b': '1' }); headers.append('X-B', '2')
             headers.append('set-cookie', 'a=1'); headers.append('set-cookie', 'b=2')
-            return new Response(`${req.method} ${body} ${again} ${req.headers.get('content-type')}`, { status: 201, headers })
+            const type = req.headers.get('content-type')
+            return new Response(`${req.method} ${body} ${again} ${type}`, { status: 201, headers })
         } }",
     );
     request(2, "post", "/", Some("hé"));
