@@ -58,6 +58,8 @@ export class Connection extends EventTarget {
   #attachment;
   /** @type {string[]} */
   #tags = [];
+  /** The listeners that are set as attributes, by type. @type {Map<string, any> | undefined} */
+  #attributes;
 
   /**
    * @param {number} handle
@@ -105,10 +107,10 @@ export class Connection extends EventTarget {
       this.#state = state;
       return state;
     }
-    // Kept before it is checked, as in the reference.
+    // Kept before it is checked, and undefined is returned as it was given: as in the reference.
     this.#state = state ?? null;
     checkAttachment({ __pk: { id: this.id, uri: this.uri }, __user: this.#state });
-    return this.#state;
+    return state;
   }
 
   /** @deprecated use setState @param {unknown} value */
@@ -153,17 +155,38 @@ export class Connection extends EventTarget {
   }
 
   /**
+   * Where the room hibernates nobody is heard, as in the reference: a listener would be gone with
+   * the memory.
    * @param {string} type
    * @param {((event: any) => void) | { handleEvent(event: any): void } | null} callback
    * @param {boolean | import("../web/events.js").ListenerOptions} [options]
    */
   addEventListener(type, callback, options) {
+    if (this.#hibernates) return;
     listening.somebody = true;
     super.addEventListener(type, callback, options);
   }
 
   /** Server ends are accepted before room code sees them. */
   accept() {}
+
+  get onmessage() { return this.#attributes?.get("message") ?? null; }
+  set onmessage(callback) { this.#attribute("message", callback); }
+  get onclose() { return this.#attributes?.get("close") ?? null; }
+  set onclose(callback) { this.#attribute("close", callback); }
+  get onerror() { return this.#attributes?.get("error") ?? null; }
+  set onerror(callback) { this.#attribute("error", callback); }
+
+  /** @param {string} type @param {unknown} callback */
+  #attribute(type, callback) {
+    this.#attributes ??= new Map();
+    const before = this.#attributes.get(type);
+    if (before !== undefined) this.removeEventListener(type, before);
+    this.#attributes.delete(type);
+    if (typeof callback !== "function") return;
+    this.#attributes.set(type, callback);
+    this.addEventListener(type, /** @type {(event: any) => void} */ (callback));
+  }
 }
 
 for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {

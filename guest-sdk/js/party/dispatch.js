@@ -165,7 +165,7 @@ export function onClose(event, handle, id, uri, code, reason, wasClean) {
   const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
   connections.remove(connection);
   if (isClosedHere(connection)) setReadyState(connection, CLOSED);
-  else if (wasClean) setReadyState(connection, CLOSING);
+  else if (wasClean || hibernating) setReadyState(connection, CLOSING);
   const over = (/** @type {number} */ event) => {
     setReadyState(connection, CLOSED);
     done(event);

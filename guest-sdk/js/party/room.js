@@ -113,13 +113,29 @@ export function makeRoom(who, env, connections) {
       if (!connections.used) warnEarly("getConnections");
       return connections.open(tag);
     },
+    analytics,
     /** @deprecated use getConnections */
     get connections() {
       console.warn("room.connections is deprecated, use room.getConnections() instead");
       return new Map([...connections.open()].map((connection) => [connection.id, connection]));
     },
+    /** @deprecated use context.parties */
+    get parties() {
+      console.warn("room.parties is deprecated, use room.context.parties instead");
+      return /** @type {{ parties?: unknown }} */ (this.context).parties;
+    },
   };
 }
+
+let analyticsUsed = false;
+
+/** Data points go nowhere; code that writes them goes on. */
+const analytics = {
+  writeDataPoint() {
+    if (!analyticsUsed) console.log("analytics.writeDataPoint is not implemented: nothing is kept.");
+    analyticsUsed = true;
+  },
+};
 
 /** @param {string} name */
 function warnEarly(name) {

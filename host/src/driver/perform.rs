@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use partykit_core::{ConnectionHandle, Response};
-use partykit_rooms::{Action, Input};
+use partykit_core::{Response, RoomBatch};
+use partykit_rooms::{Action, BatchId, Input};
 
-use super::handle::{Cell, Handshake, RoomHandle};
+use super::handle::{Cell, Handshake, Peer, RoomHandle};
 use crate::socket::Frame;
 
 pub(crate) fn perform(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action) {
@@ -16,40 +16,11 @@ pub(crate) fn perform(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action)
             generation,
             batch,
             writes,
-        } => {
-            let room = Arc::downgrade(handle);
-            let done = Box::new(move |result| {
-                if let Some(room) = room.upgrade() {
-                    room.tell_later(Input::Committed { batch, result });
-                }
-            });
-            cell.lane.submit(generation, writes, done);
-        }
-        Action::Accept { connection } => answer(cell, connection, Handshake::Open),
-        Action::Reject {
-            connection,
-            code,
-            reason,
-        } => {
-            if let Some(peer) = cell.peers.get(&connection) {
-                peer.outbound.forget_queued();
-                peer.outbound.close(Some(code), &reason);
-            }
-            answer(cell, connection, Handshake::Open);
-        }
-        Action::Refuse {
-            connection,
-            response,
-        } => {
-            answer(cell, connection, Handshake::Refused(response));
-            cell.peers.remove(&connection);
-        }
-        Action::Send {
-            connection,
-            message,
-        } => {
-            if let Some(peer) = cell.peers.get(&connection) {
-                peer.outbound.push(&Frame::message(&message));
+        } => commit(cell, handle, generation, batch, writes),
+        Action::Respond { exchange, response } => {
+            if let Some(answer) = cell.exchanges.remove(&exchange) {
+                // A client that has gone is no error.
+                let _: Result<(), Response> = answer.send(response);
             }
         }
         Action::Broadcast {
@@ -58,25 +29,27 @@ pub(crate) fn perform(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action)
         } => {
             // Encoded once; every queue shares the bytes.
             let frame = Frame::message(&message);
-            for connection in &connections {
-                if let Some(peer) = cell.peers.get(connection) {
-                    peer.outbound.push(&frame);
-                }
-            }
+            let peers = connections
+                .iter()
+                .filter_map(|handle| cell.peers.get(handle));
+            peers.for_each(|peer| peer.outbound.push(&frame));
         }
-        Action::Close {
+        Action::Refuse {
             connection,
-            code,
-            reason,
+            response,
         } => {
-            if let Some(peer) = cell.peers.get(&connection) {
-                peer.outbound.close(code, &reason);
+            // It never becomes a connection, so that nobody will tell of its end.
+            if let Some(mut peer) = cell.peers.remove(&connection) {
+                answer(&mut peer, Handshake::Refused(response));
             }
         }
-        Action::Respond { exchange, response } => {
-            if let Some(answer) = cell.exchanges.remove(&exchange) {
-                // A client that has gone is no error.
-                let _: Result<(), Response> = answer.send(response);
+        Action::Accept { connection }
+        | Action::Reject { connection, .. }
+        | Action::Send { connection, .. }
+        | Action::Close { connection, .. } => {
+            // One that has gone meanwhile has told the room so by an input of its own.
+            if let Some(peer) = cell.peers.get_mut(&connection) {
+                tell_peer(peer, action);
             }
         }
         Action::Log(line) => directory.log().line(&line),
@@ -88,12 +61,38 @@ pub(crate) fn perform(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action)
     }
 }
 
-fn answer(cell: &mut Cell, connection: ConnectionHandle, how: Handshake) {
-    let handshake = cell
-        .peers
-        .get_mut(&connection)
-        .and_then(|peer| peer.handshake.take());
-    if let Some(handshake) = handshake {
+fn commit(
+    cell: &Cell,
+    handle: &Arc<RoomHandle>,
+    generation: u64,
+    batch: BatchId,
+    writes: RoomBatch,
+) {
+    let room = Arc::downgrade(handle);
+    let done = Box::new(move |result| {
+        if let Some(room) = room.upgrade() {
+            room.tell_later(Input::Committed { batch, result });
+        }
+    });
+    cell.lane.submit(generation, writes, done);
+}
+
+fn tell_peer(peer: &mut Peer, action: Action) {
+    match action {
+        Action::Accept { .. } => answer(peer, Handshake::Open),
+        Action::Reject { code, reason, .. } => {
+            peer.outbound.forget_queued();
+            peer.outbound.close(Some(code), &reason);
+            answer(peer, Handshake::Open);
+        }
+        Action::Send { message, .. } => peer.outbound.push(&Frame::message(&message)),
+        Action::Close { code, reason, .. } => peer.outbound.close(code, &reason),
+        _ => {}
+    }
+}
+
+fn answer(peer: &mut Peer, how: Handshake) {
+    if let Some(handshake) = peer.handshake.take() {
         // A client that has gone meanwhile says so by an input of its own.
         let _: Result<(), Handshake> = handshake.send(how);
     }

@@ -35,7 +35,10 @@ export class Client {
     this.socket = new WebSocket(url, protocols, { perMessageDeflate: false, headers });
     this.handshake = new Promise((done) => {
       this.socket.on("open", () => done("open"));
-      this.socket.on("error", (error) => done(`error: ${error.message}`));
+      this.socket.on("error", (error) => {
+        done(`error: ${error.message}`);
+        this.#give(`error: ${error.message}`);
+      });
       this.socket.on("unexpected-response", (_request, response) => {
         readText(response).then((body) => done(`${response.statusCode}: ${body}`));
       });
@@ -61,7 +64,10 @@ export class Client {
     this.socket.send(message);
   }
 
-  /** The next message; `{ bytes }` in hex when it is binary; `closed: ...` when none will come. */
+  /**
+   * The next message; `{ bytes }` in hex when it is binary; `error: ...` when what came is no
+   * WebSocket frame; `closed: ...` when none will come.
+   */
   next(ms) {
     if (this.#arrived.length > 0) return Promise.resolve(this.#arrived.shift());
     if (this.#ended !== undefined) return Promise.resolve(`closed: ${this.#ended}`);
@@ -121,6 +127,11 @@ export function request(address, path, { method = "GET", headers = {}, body } = 
         const { statusCode: status, headers } = response;
         done({ status, type: headers["content-type"] ?? null, headers, body: text });
       }, failed);
+    });
+    // A handshake that was accepted: nobody goes on with it.
+    call.on("upgrade", ({ statusCode: status, headers }, socket) => {
+      socket.destroy();
+      done({ status, type: null, headers, body: "" });
     });
     call.on("error", failed);
     call.end(body);

@@ -73,3 +73,11 @@ function written(value) {
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
       : inner);
 }
+
+/** Fails with the complaints and nothing else: where this function stands says nothing. */
+export function report(complaints) {
+  if (complaints.length === 0) return;
+  const failure = new Error(complaints.join("\n"));
+  failure.stack = failure.message;
+  throw failure;
+}

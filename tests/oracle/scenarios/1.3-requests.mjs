@@ -43,10 +43,6 @@ export default [
       const head = await stage.request("/party/Echo~1", { method: "HEAD" });
       stage.saw("HEAD", [head.status, head.headers["x-method"], head.body]);
     },
-
-    "1.3 a room that has no onRequest, reached all the same": async (stage) => {
-      stage.saw("answer", await stage.answer("/party/NoRequests~1"));
-    },
   }),
 
   ...scenarios("bare", {

@@ -2,7 +2,7 @@
 
 import { scenarios } from "../harness/run.mjs";
 
-/** Our default of `message_bytes_max`, in bytes. */
+/** The longest message that the reference takes, in bytes. */
 const MIB = 1024 * 1024;
 
 /** The ends of connections are the same rows in both modes of a room. */
@@ -45,12 +45,9 @@ const ends = (mode, kind) => ({
     stage.saw("notes", await stage.noted(path, "onClose"));
   },
 
-  [`1.6 a message above 1 MiB, ${mode}`]: async (stage) => {
-    const path = `/party/${kind}~5`;
-    const client = await stage.connect(`${path}?name=A`);
-    stage.saw("1 MiB", (await client.ask("x".repeat(MIB))).length);
-    stage.saw("one byte more", `${await client.ask("x".repeat(MIB + 1))}`.slice(0, 80));
-    stage.saw("a note of onError", (await stage.notes(path)).filter((note) => /onError/.test(note)));
+  [`1.6 a message of 1 MiB, ${mode}`]: async (stage) => {
+    const client = await stage.connect(`/party/${kind}~5?name=A`);
+    stage.saw("length of the answer", (await client.ask("x".repeat(MIB))).length);
   },
 
   [`1.6 a throw in onMessage leaves the connection open, ${mode}`]: async (stage) => {
@@ -64,6 +61,14 @@ const ends = (mode, kind) => ({
 export default scenarios("class", {
   ...ends("in memory", "Ends"),
   ...ends("hibernating", "HibernatingEnds"),
+
+  // In memory only: what the reference's hibernating rooms do changes from run to run.
+  "1.6 a message above 1 MiB": async (stage) => {
+    const client = await stage.connect("/party/Ends~7?name=A");
+    stage.saw("the answer", `${await client.ask("x".repeat(MIB + 1))}`.slice(0, 60));
+    const notes = await stage.notes("/party/Ends~7");
+    stage.saw("notes of onError", notes.filter((note) => note.startsWith("onError")));
+  },
 
   "1.6 onMessage gets strings and ArrayBuffers": async (stage) => {
     for (const kind of ["Messages", "HibernatingMessages"]) {

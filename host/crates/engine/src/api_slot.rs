@@ -7,7 +7,7 @@
 
 #![allow(
     unsafe_code,
-    reason = "a scoped borrow inside a 'static store; the alternative is an allocation and a lock for each turn"
+    reason = "a scoped borrow inside a 'static store; otherwise an allocation and a lock each turn"
 )]
 
 use std::mem;

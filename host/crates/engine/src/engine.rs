@@ -48,7 +48,8 @@ impl Default for EngineConfig {
 
 /// The wasm engine of a process. Cloning is cheap and gives the same engine.
 ///
-/// Guests run on the thread that calls them, and on its stack when that has [`Engine::STACK_BYTES`].
+/// Guests run on the thread that calls them, and on its stack when that has
+/// [`Engine::STACK_BYTES`].
 /// Where it has less, each call maps a stack of its own, which is right but takes longer than a
 /// small turn. One thread ticks while guests run; it ends with the last clone, component, factory
 /// and guest.

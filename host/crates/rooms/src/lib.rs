@@ -17,6 +17,7 @@ mod owed;
 mod restart;
 mod room;
 mod sections;
+mod start;
 mod state;
 mod timers;
 mod turn;

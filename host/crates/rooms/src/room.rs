@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use partykit_core::{
     Clock, ConnectionHandle, Entropy, Event, Guest, GuestError, GuestFactory, Limits, Now, Outcome,
-    RoomBatch, RoomKey, Scope, Store, TimerHandle, close_code,
+    RoomBatch, RoomKey, Store, TimerHandle, close_code,
 };
 
 use crate::answers::Cause;
@@ -295,36 +295,7 @@ impl Room {
         self.guest.is_some()
     }
 
-    /// Makes a guest and delivers on-start. False when the room has to wait.
-    fn start(&mut self, actions: &mut Vec<Action>) -> bool {
-        if self.is_backing_off(actions) {
-            return false;
-        }
-        let started = self.factory.start(&mut self.state);
-        self.state.drain_log(actions);
-        self.state.turn.clear();
-        match started {
-            Ok(guest) => {
-                self.guest = Some(guest);
-                self.deliver_start(actions);
-            }
-            Err(error) => self.start_failed(error, actions),
-        }
-        true
-    }
-
-    fn deliver_start(&mut self, actions: &mut Vec<Action>) {
-        let deadline = self.after_ms(self.state.limits.start_ms);
-        // The stack is empty: the last guest took its sections with it.
-        let Ok(scope) = self.state.sections.enter(Scope::NONE, u64::MAX) else {
-            return;
-        };
-        let event = self.state.owed.add(Debt::Start { scope }, Some(deadline));
-        let room = self.state.info.clone();
-        self.turn(&Event::Start { event, scope, room }, actions);
-    }
-
-    fn turn(&mut self, event: &Event, actions: &mut Vec<Action>) {
+    pub(crate) fn turn(&mut self, event: &Event, actions: &mut Vec<Action>) {
         let Some(guest) = self.guest.as_mut() else {
             return;
         };
@@ -371,14 +342,6 @@ impl Room {
             batch,
             writes,
         });
-    }
-
-    fn leave_start_section(&mut self) {
-        if let Some(scope) = self.state.sections.innermost()
-            && let Ok(outer) = self.state.sections.leave(scope)
-        {
-            self.state.timers.rescope(scope, outer);
-        }
     }
 
     /// Says when to come back, and gives up the room when nothing would be lost.

@@ -1,5 +1,5 @@
-//! Rooms in the real JavaScript guest, as far as the engine is answerable for them: loading, limits,
-//! isolation, and that each export and each import arrives. What the platform does in detail is
+//! Rooms in the real JavaScript guest, as far as the engine is answerable for them: loading,
+//! limits, isolation, and that each export and each import arrives. What the platform does in detail is
 //! tested with the guest.
 
 use std::panic::resume_unwind;
