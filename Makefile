@@ -1,13 +1,14 @@
 # Names for what people do here; the work is in scripts/. Everything a target needs it sets up itself.
 # Options for the started host go into ARGS: make dev ARGS="--port 4000".
 
-.PHONY: help setup dev build test test-long bench third-party
+.PHONY: help setup dev build test test-long oracle oracle-live oracle-record oracle-mutants bench third-party
 
 help:
 	@echo "make dev        set up what is missing, build, start examples/chat"
 	@echo "make build      leave the binary in target/release/partykit"
 	@echo "make test       everything that CI runs"
 	@echo "make test-long  the tests that are too long for CI"
+	@echo "make oracle     compare with what PartyKit did (-live: with PartyKit itself; -record; -mutants)"
 	@echo "make bench      measure; results and their bounds are in bench/RESULTS.md"
 
 setup:
@@ -24,6 +25,12 @@ test:
 
 test-long:
 	@scripts/test-long
+
+oracle:
+	@scripts/oracle
+
+oracle-live oracle-record oracle-mutants:
+	@scripts/oracle $(@:oracle-%=%)
 
 bench:
 	@scripts/bench $(ARGS)

@@ -63,11 +63,11 @@ class Stage {
   }
 
   /** The room's notes once one of them begins with these words. */
-  noted(path, words) {
+  noted(path, words, ms) {
     return eventually(`${path} notes "${words}"`, async () => {
       const notes = await this.notes(path);
       return notes.some((note) => note.startsWith(words)) && notes;
-    });
+    }, ms);
   }
 
   leave() {

@@ -22,6 +22,12 @@ export default [
     },
   }, { attempt: true }),
 
+  ...scenarios("top-level", {
+    "1.1 partykit/server is an empty module": async (stage) => {
+      stage.saw("empty", await stage.json("/party/any?server"));
+    },
+  }),
+
   ...scenarios("class", {
     "1.1 the variables of a module": async (stage) => {
       stage.saw("one room", await stage.answer("/party/Shared~1"));

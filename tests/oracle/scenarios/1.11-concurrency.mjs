@@ -23,6 +23,14 @@ export default [
     "1.11 messages interleave at awaits, in memory": interleaving("Interleaves"),
     "1.11 messages interleave at awaits, hibernating": interleaving("HibernatingInterleaves"),
 
+    "1.11 messages of one connection stay in order": async (stage) => {
+      const client = await stage.connect("/party/Messages~2");
+      const sent = Array.from({ length: 300 }, (_, index) => `${index}`);
+      for (const message of sent) client.send(message);
+      const heard = await client.take(sent.length);
+      stage.saw("in order", heard.every((text, index) => text === `text ${index}`));
+    },
+
     "1.11 requests interleave at awaits": async (stage) => {
       const path = "/party/Requests~1";
       const answers = [1, 2, 3].map(() => stage.answer(path));

@@ -55,6 +55,11 @@ export default scenarios("class", {
     stage.saw("messages", await client.upTo("done"));
   },
 
+  "1.5 send of 3 MB": async (stage) => {
+    const client = await stage.connect("/party/Sends~3");
+    stage.saw("length", (await client.ask("large")).length);
+  },
+
   "1.5 send of half a surrogate pair": async (stage) => {
     const client = await stage.connect("/party/Sends~2");
     stage.saw("message", await client.ask("surrogate"));

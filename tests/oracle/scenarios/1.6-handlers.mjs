@@ -70,6 +70,17 @@ export default scenarios("class", {
     stage.saw("notes of onError", notes.filter((note) => note.startsWith("onError")));
   },
 
+  // What the client sees is left out: hanging up on somebody who still sends may lose the frame
+  // that says why.
+  "1.6 onError and onClose after a message above every limit": async (stage) => {
+    const path = "/party/Ends~8";
+    const client = await stage.connect(`${path}?name=A`);
+    client.send("x".repeat(33 * MIB));
+    await stage.noted(path, "onError");
+    await stage.noted(path, "onClose", 2_000).catch(() => "there is none");
+    stage.saw("notes", await stage.notes(path));
+  },
+
   "1.6 onMessage gets strings and ArrayBuffers": async (stage) => {
     for (const kind of ["Messages", "HibernatingMessages"]) {
       const client = await stage.connect(`/party/${kind}~1`);
