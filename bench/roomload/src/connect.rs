@@ -1,152 +1,204 @@
 //! Connections opened per second, and how long until the first answer.
 
-use serde_json::json;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::proc::Sampler;
-use crate::stats::{self, Complaints};
-use crate::target::Target;
-use crate::work::{Echo, Work};
-use crate::ws::{self, Conn};
-use crate::{Common, Outcome, now_ns};
+use clap::Args;
+use serde_json::json;
+use tokio::task::JoinSet;
 
-#[derive(Clone, Debug)]
-pub struct Cfg {
-    pub lanes: usize,
-    pub count: u64,
-    pub same_room: bool,
-    /// keep every connection open until the end
-    pub keep: bool,
-    /// an unanswered closing handshake is an error, not only counted
-    pub strict_close: bool,
+use crate::args::{Settings, positive};
+use crate::clock::{block_on, now_ns, ns};
+use crate::machine::{Env, Sampler};
+use crate::outcome::{NO_START, Outcome};
+use crate::stats::{Complaints, Latencies, round1};
+use crate::target::Target;
+use crate::work::{Echo, Work as _};
+use crate::ws::{self, Connection};
+
+const OPEN_LIMIT: Duration = Duration::from_secs(30);
+const MESSAGE_BYTES: usize = 64;
+
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Options {
+    /// Opened at the same time
+    #[arg(long, default_value = "1", value_parser = positive)]
+    lanes: usize,
+    /// Connections at most; the seconds may end it before
+    #[arg(long, default_value_t = 2000)]
+    count: u64,
+    /// One room for all instead of a new one for each
+    #[arg(long)]
+    same_room: bool,
+    /// Keep every connection open until the end
+    #[arg(long)]
+    keep: bool,
+    /// Fail when the server leaves a Close unanswered
+    #[arg(long)]
+    strict_close: bool,
 }
 
-pub fn run(t: &Target, c: &Common, cfg: &Cfg) -> Outcome {
-    let mut out = Outcome::new();
-    let rt = crate::runtime();
-    let local = tokio::task::LocalSet::new();
-    let open = Rc::new(RefCell::new(stats::hist()));
-    let first = Rc::new(RefCell::new(stats::hist()));
-    let bad = Rc::new(RefCell::new(Complaints::default()));
-    let next = Rc::new(Cell::new(0u64));
-    let done = Rc::new(Cell::new(0u64));
-    let kept = Rc::new(RefCell::new(Vec::<Conn>::new()));
-    let closing = Rc::new(RefCell::new(tokio::task::JoinSet::<bool>::new()));
-    let unanswered = Rc::new(Cell::new(0u64));
-    let mut env = None;
-    let mut took = 0.0;
-    local.block_on(&rt, async {
-        // One connection first: the program itself is loaded before the clock.
-        let pre = tokio::time::timeout(Duration::from_secs(30), async {
-            let mut k = Conn::open(t, &format!("echo-{}-pre", c.tag)).await?;
-            k.ask(b"hello").await?;
-            Ok::<_, ws::Error>(k)
-        })
-        .await;
-        match pre {
-            Ok(Ok(k)) => {
-                k.close().await;
-            }
-            Ok(Err(e)) => return bad.borrow_mut().add(format!("could not start: {e}")),
-            Err(_) => return bad.borrow_mut().add("could not start: timed out"),
-        }
-        let s = Sampler::start(c.server_pid);
-        let begin = now_ns();
-        let end = begin + (c.secs * 1e9) as u64;
-        let mut set = tokio::task::JoinSet::new();
-        for _ in 0..cfg.lanes {
-            let (t, tag, cfg) = (t.clone(), c.tag.clone(), cfg.clone());
-            let (open, first, bad) = (open.clone(), first.clone(), bad.clone());
-            let (next, done, kept) = (next.clone(), done.clone(), kept.clone());
-            let (closing, unanswered) = (closing.clone(), unanswered.clone());
-            set.spawn_local(async move {
-                loop {
-                    let i = next.get();
-                    if i >= cfg.count || now_ns() >= end {
-                        return;
-                    }
-                    next.set(i + 1);
-                    let room = if cfg.same_room {
-                        format!("echo-{tag}-same")
-                    } else {
-                        format!("echo-{tag}-n{i}")
-                    };
-                    let mut w = Echo::new(i, 64);
-                    let mut m = vec![];
-                    w.make(i, &mut m);
-                    let a = now_ns();
-                    let r = tokio::time::timeout(Duration::from_secs(30), async {
-                        let mut k = Conn::open(&t, &room).await?;
-                        let b = now_ns();
-                        let got = k.ask(&m).await?;
-                        Ok::<_, ws::Error>((k, b, got))
-                    })
-                    .await;
-                    let z = now_ns();
-                    match r {
-                        Ok(Ok((k, b, got))) => {
-                            if let Some(e) = w.check(i, &got) {
-                                bad.borrow_mut().add(e);
-                            }
-                            stats::record(&mut open.borrow_mut(), b - a);
-                            stats::record(&mut first.borrow_mut(), z - a);
-                            done.set(done.get() + 1);
-                            if cfg.keep {
-                                kept.borrow_mut().push(k);
-                            } else {
-                                // Beside the lane: a server that never answers
-                                // a Close must not hold up the next one.
-                                let mut c = closing.borrow_mut();
-                                c.spawn_local(k.close());
-                                while let Some(r) = c.try_join_next() {
-                                    if !r.unwrap_or(false) {
-                                        unanswered.set(unanswered.get() + 1);
-                                    }
-                                }
-                            }
-                        }
-                        Ok(Err(e)) => bad.borrow_mut().add(format!("connection failed: {e}")),
-                        Err(_) => bad.borrow_mut().add("connection timed out"),
-                    }
-                }
-            });
-        }
-        while set.join_next().await.is_some() {}
-        took = (now_ns() - begin) as f64 / 1e9;
-        env = Some(s.stop());
-        let mut c = std::mem::take(&mut *closing.borrow_mut());
-        while let Some(r) = c.join_next().await {
-            if !r.unwrap_or(false) {
-                unanswered.set(unanswered.get() + 1);
-            }
-        }
-        if cfg.strict_close {
-            bad.borrow_mut()
-                .add_n("closing handshake not answered", unanswered.get());
-        }
-        let mut ks = std::mem::take(&mut *kept.borrow_mut());
-        for k in ks.drain(..) {
-            k.close().await;
-        }
+/// What the lanes share.
+struct Shared {
+    target: Target,
+    tag: String,
+    options: Options,
+    end: Cell<u64>,
+    next: Cell<u64>,
+    opened: RefCell<Latencies>,
+    answered: RefCell<Latencies>,
+    done: Cell<u64>,
+    complaints: RefCell<Complaints>,
+    kept: RefCell<Vec<Connection>>,
+    /// Closing handshakes under way: a server that never answers a Close must not hold up the
+    /// next connection.
+    closing: RefCell<JoinSet<bool>>,
+    unanswered: Cell<u64>,
+}
+
+pub(crate) fn run(target: &Target, settings: &Settings, options: &Options) -> Outcome {
+    let shared = Rc::new(Shared {
+        target: target.clone(),
+        tag: settings.tag.clone(),
+        options: options.clone(),
+        end: Cell::new(0),
+        next: Cell::new(0),
+        opened: Latencies::new().into(),
+        answered: Latencies::new().into(),
+        done: Cell::new(0),
+        complaints: RefCell::default(),
+        kept: RefCell::default(),
+        closing: RefCell::default(),
+        unanswered: Cell::new(0),
     });
-    out.complaints = std::mem::take(&mut *bad.borrow_mut());
-    if let Some(env) = env {
-        let n = done.get();
-        if n == 0 {
-            out.complaints.add("nothing could be opened");
-        }
-        let (o, f) = (open.borrow(), first.borrow());
-        out.result = json!({
-            "conns_per_s": (n as f64 / took * 10.0).round() / 10.0,
-            "conns": n,
-            "close_unanswered": unanswered.get(),
-            "open_us": stats::lat(&o),
-            "first_answer_us": stats::lat(&f),
-            "server_cpu_us_per_conn": env.cpu_us_per(n),
-        });
-        out.env = env.json();
+    match block_on(all(&shared, settings)) {
+        Ok((seconds, env)) => shared.outcome(seconds, &env),
+        Err(complaint) => Outcome::failed(complaint),
     }
-    out
+}
+
+/// Runs the lanes and returns how long they took.
+async fn all(shared: &Rc<Shared>, settings: &Settings) -> Result<(f64, Env), String> {
+    // One connection first: the program itself is loaded before the clock.
+    let first = tokio::time::timeout(OPEN_LIMIT, shared.first()).await;
+    first
+        .map_err(|_| format!("{NO_START}: timed out"))?
+        .map_err(|e| format!("{NO_START}: {e}"))?;
+    let sampler = Sampler::start(settings.server_pid);
+    let begin = now_ns();
+    shared.end.set(begin + ns(settings.secs));
+    let mut lanes = JoinSet::new();
+    for _ in 0..shared.options.lanes {
+        let shared = shared.clone();
+        lanes.spawn_local(async move { while shared.open_next().await {} });
+    }
+    lanes.join_all().await;
+    let seconds = (now_ns() - begin) as f64 / 1e9;
+    let env = sampler.stop();
+    shared.finish().await;
+    Ok((seconds, env))
+}
+
+impl Shared {
+    async fn first(&self) -> ws::Result<()> {
+        let room = format!("echo-{}-pre", self.tag);
+        let mut connection = Connection::open(&self.target, &room).await?;
+        connection.ask(b"hello").await?;
+        connection.close().await;
+        Ok(())
+    }
+
+    /// False when there is nothing left to open.
+    async fn open_next(&self) -> bool {
+        let index = self.next.get();
+        if index >= self.options.count || now_ns() >= self.end.get() {
+            return false;
+        }
+        self.next.set(index + 1);
+        match tokio::time::timeout(OPEN_LIMIT, self.open(index)).await {
+            Ok(Ok(connection)) => self.put_away(connection),
+            Ok(Err(error)) => self.complain(format!("connection failed: {error}")),
+            Err(_) => self.complain("connection timed out"),
+        }
+        true
+    }
+
+    async fn open(&self, index: u64) -> ws::Result<Connection> {
+        let tag = &self.tag;
+        let room = match self.options.same_room {
+            true => format!("echo-{tag}-same"),
+            false => format!("echo-{tag}-n{index}"),
+        };
+        let mut work = Echo::new(index, MESSAGE_BYTES);
+        let mut message = Vec::new();
+        work.make(index, &mut message);
+        let begun = now_ns();
+        let mut connection = Connection::open(&self.target, &room).await?;
+        let opened = now_ns();
+        let got = connection.ask(&message).await?;
+        let answered = now_ns();
+        if let Some(wrong) = work.check(index, &got) {
+            self.complain(wrong);
+        }
+        self.opened.borrow_mut().record(opened - begun);
+        self.answered.borrow_mut().record(answered - begun);
+        self.done.set(self.done.get() + 1);
+        Ok(connection)
+    }
+
+    fn put_away(&self, connection: Connection) {
+        if self.options.keep {
+            return self.kept.borrow_mut().push(connection);
+        }
+        let mut closing = self.closing.borrow_mut();
+        closing.spawn_local(connection.close());
+        while let Some(closed) = closing.try_join_next() {
+            self.count_close(closed.unwrap_or(false));
+        }
+    }
+
+    fn count_close(&self, answered: bool) {
+        self.unanswered
+            .set(self.unanswered.get() + u64::from(!answered));
+    }
+
+    fn complain(&self, what: impl Into<String>) {
+        self.complaints.borrow_mut().add(what);
+    }
+
+    async fn finish(&self) {
+        let mut closing = self.closing.take();
+        while let Some(closed) = closing.join_next().await {
+            self.count_close(closed.unwrap_or(false));
+        }
+        if self.options.strict_close {
+            let what = "closing handshake not answered";
+            self.complaints
+                .borrow_mut()
+                .add_n(what, self.unanswered.get());
+        }
+        for connection in self.kept.take() {
+            connection.close().await;
+        }
+    }
+
+    fn outcome(&self, seconds: f64, env: &Env) -> Outcome {
+        let done = self.done.get();
+        if done == 0 {
+            self.complain("nothing could be opened");
+        }
+        Outcome {
+            result: json!({
+                "conns_per_s": round1(done as f64 / seconds),
+                "conns": done,
+                "close_unanswered": self.unanswered.get(),
+                "open_us": self.opened.borrow().json(),
+                "first_answer_us": self.answered.borrow().json(),
+                "server_cpu_us_per_conn": env.cpu_us_per(done),
+            }),
+            env: env.json(),
+            complaints: self.complaints.take(),
+        }
+    }
 }

@@ -1,59 +1,73 @@
+//! The server under test: its address, and the paths of its rooms.
+
 use std::net::{SocketAddr, ToSocketAddrs};
 
+use crate::args::Settings;
+
+/// What is spoken on the sockets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-pub enum Proto {
-    /// plain WebSocket messages
+pub(crate) enum Proto {
+    /// Plain WebSocket messages
     Ws,
     /// Engine.IO 4 / Socket.IO 5 over the WebSocket transport, event "m"
     Socketio,
 }
 
+/// Where rooms are.
 #[derive(Clone, Debug)]
-pub struct Target {
-    pub addr: SocketAddr,
-    pub host: String,
-    pub template: String,
-    pub proto: Proto,
-    /// messages are binary and must come back so
-    pub binary: bool,
+pub(crate) struct Target {
+    pub(crate) addr: SocketAddr,
+    /// As the header names it.
+    pub(crate) host: String,
+    template: String,
+    pub(crate) proto: Proto,
+    /// Messages are binary and must come back so.
+    pub(crate) binary: bool,
 }
 
 impl Target {
-    pub fn parse(url: &str, template: &str, proto: Proto, binary: bool) -> Result<Target, String> {
+    /// # Errors
+    /// A URL or a path that cannot be used, or a host without an address.
+    pub(crate) fn parse(settings: &Settings) -> Result<Self, String> {
+        let url = &settings.url;
         let rest = url
             .strip_prefix("http://")
-            .or_else(|| url.strip_prefix("ws://"))
-            .ok_or("the base URL must begin with http:// or ws://")?;
-        let host = rest.trim_end_matches('/').to_string();
+            .or_else(|| url.strip_prefix("ws://"));
+        let rest = rest.ok_or("the base URL must begin with http:// or ws://")?;
+        let host = rest.trim_end_matches('/').to_owned();
         if host.contains('/') {
             return Err("the base URL takes no path; use --path".into());
         }
-        if !template.contains("{room}") {
+        if !settings.path.contains("{room}") {
             return Err("--path must contain {room}".into());
         }
-        let hp = if host
+        let port = host
             .rsplit(':')
             .next()
-            .is_some_and(|p| p.parse::<u16>().is_ok())
-        {
+            .and_then(|port| port.parse::<u16>().ok());
+        let with_port = if port.is_some() {
             host.clone()
         } else {
             format!("{host}:80")
         };
-        let addr = hp
+        let mut addresses = with_port
             .to_socket_addrs()
-            .map_err(|e| format!("{host}: {e}"))?
-            .next()
-            .ok_or("no address")?;
-        Ok(Target {
-            addr,
+            .map_err(|error| format!("{host}: {error}"))?;
+        Ok(Self {
+            addr: addresses.next().ok_or("no address")?,
             host,
-            template: template.into(),
-            proto,
-            binary,
+            template: settings.path.clone(),
+            proto: settings.proto,
+            binary: settings.binary,
         })
     }
-    pub fn path(&self, room: &str) -> String {
+
+    pub(crate) fn path(&self, room: &str) -> String {
         self.template.replace("{room}", room)
     }
+}
+
+/// The first word tells the room what to do.
+pub(crate) fn room_name(work: &str, tag: &str, index: usize) -> String {
+    format!("{work}-{tag}-{index}")
 }

@@ -8,6 +8,7 @@ use wasmtime::Store;
 use wasmtime::component::{Component, Instance, Val};
 
 use super::imports::{Done, VERSION, linker};
+use super::room::{HEADERS, URL};
 use super::wasm::{Meter, engine, fuel_of, store};
 use crate::failure::Failure;
 
@@ -84,33 +85,45 @@ impl CountedGuest {
             ("party", text("main")),
         ]);
         self.start_fuel += self.deliver("on-start", vec![Val::U64(1), room])?;
-        let url = text("http://127.0.0.1:1999/parties/main/bench");
         let client = record(&[
             ("connection", Val::U64(1)),
             ("id", text("bench-1")),
-            ("uri", url.clone()),
+            ("uri", text(URL)),
         ]);
-        let request = record(&[
-            ("method", text("GET")),
-            ("url", url),
-            ("headers", Val::List(Vec::new())),
-        ]);
-        self.start_fuel += self.deliver("on-connect", vec![client, request])?;
+        self.start_fuel += self.deliver("on-connect", vec![client, request_head()])?;
         Ok(())
     }
 
     /// What one message burns, answered or broadcast once; an average.
     pub(crate) fn message_fuel(&mut self, message: &str) -> Result<u64, Failure> {
         let message = Val::Variant("text".to_owned(), Some(Box::new(text(message))));
-        let arguments = || vec![Val::U64(1), message.clone()];
+        self.fuel_of_turns(1, |guest| {
+            guest.deliver("on-message", vec![Val::U64(1), message.clone()])
+        })
+    }
+
+    /// What one GET burns; an average.
+    pub(crate) fn request_fuel(&mut self) -> Result<u64, Failure> {
+        let request = record(&[("head", request_head()), ("body", Val::Option(None))]);
+        self.fuel_of_turns(0, |guest| {
+            guest.deliver("on-request", vec![request.clone()])
+        })
+    }
+
+    /// The average of many turns, each of which must send so many messages.
+    fn fuel_of_turns(
+        &mut self,
+        sent: u32,
+        mut turn: impl FnMut(&mut Self) -> Result<u64, Failure>,
+    ) -> Result<u64, Failure> {
         for _ in 0..TURNS_BEFORE {
-            self.deliver("on-message", arguments())?;
+            turn(self)?;
         }
         let mut burned = 0;
         for _ in 0..TURNS {
             self.store.data_mut().sent = 0;
-            burned += self.deliver("on-message", arguments())?;
-            if self.store.data().sent != 1 {
+            burned += turn(self)?;
+            if self.store.data().sent != sent {
                 return Err("the counted room did not answer".into());
             }
         }
@@ -145,6 +158,17 @@ impl CountedGuest {
 
 fn text(text: &str) -> Val {
     Val::String(text.to_owned())
+}
+
+fn request_head() -> Val {
+    let headers = HEADERS
+        .iter()
+        .map(|(name, value)| Val::Tuple(vec![text(name), text(value)]));
+    record(&[
+        ("method", text("GET")),
+        ("url", text(URL)),
+        ("headers", Val::List(headers.collect())),
+    ])
 }
 
 fn record(fields: &[(&str, Val)]) -> Val {

@@ -6,12 +6,22 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use partykit_core::{
     Clock, ConnectionHandle, ConnectionInfo, Entropy, GuestFactory, Limits, Message, Now,
-    PartyName, ProjectName, Refusal, RequestHead, RoomId, RoomKey, Store,
+    PartyName, ProjectName, Refusal, Request, RequestHead, RoomId, RoomKey, Store,
 };
-use partykit_rooms::{Action, Input, Room, RoomParts};
+use partykit_rooms::{Action, ExchangeId, Input, Room, RoomParts};
 use partykit_storage::StorageConfig;
 
 use crate::failure::Failure;
+
+/// Where clients think that the room is.
+pub(crate) const URL: &str = "http://127.0.0.1:1999/parties/main/bench";
+/// What roomload's requests say, with what the host adds.
+pub(crate) const HEADERS: [(&str, &str); 4] = [
+    ("host", "127.0.0.1:1999"),
+    ("accept", "*/*"),
+    ("cf-connecting-ip", "127.0.0.1"),
+    ("x-real-ip", "127.0.0.1"),
+];
 
 /// What rooms are made of.
 pub(crate) struct Rooms {
@@ -70,35 +80,39 @@ impl Rooms {
 impl OpenRoom {
     /// Adds a connection.
     pub(crate) fn connect(&mut self, number: u64) -> Result<(), Failure> {
-        let url = "http://127.0.0.1:1999/parties/main/bench".to_owned();
         let handle = ConnectionHandle(number);
         let id = format!("bench-{number}").into();
         let client = ConnectionInfo {
             handle,
             id,
-            uri: url.as_str().into(),
+            uri: URL.into(),
         };
-        let request = RequestHead {
-            method: "GET".to_owned(),
-            url,
-            headers: Vec::new(),
-        };
+        let request = request_head();
         self.step(Input::Connect { client, request })?;
-        let accepted = |action: &Action| matches!(action, Action::Accept { connection } if *connection == handle);
+        let accepted = |action: &Action| match action {
+            Action::Accept { connection } => *connection == handle,
+            _ => false,
+        };
         self.expect(accepted, "a connection was not accepted")
     }
 
     /// The turn of a message from the first connection that is answered with itself.
     pub(crate) fn echo(&mut self, message: &Message) -> Result<(), Failure> {
         self.say(message)?;
-        let echoed = |action: &Action| matches!(action, Action::Send { message: sent, .. } if sent == message);
+        let echoed = |action: &Action| match action {
+            Action::Send { message: sent, .. } => sent == message,
+            _ => false,
+        };
         self.expect(echoed, "no echo")
     }
 
     /// The turn of a message that goes to so many connections.
     pub(crate) fn broadcast(&mut self, message: &Message, to: usize) -> Result<(), Failure> {
         self.say(message)?;
-        let broadcast = |action: &Action| matches!(action, Action::Broadcast { connections, .. } if connections.len() == to);
+        let broadcast = |action: &Action| match action {
+            Action::Broadcast { connections, .. } => connections.len() == to,
+            _ => false,
+        };
         self.expect(broadcast, "no broadcast to everybody")
     }
 
@@ -107,6 +121,23 @@ impl OpenRoom {
         self.say(message)?;
         let sent = |action: &Action| matches!(action, Action::Send { .. });
         self.expect(sent, "no number")
+    }
+
+    /// The turn of a GET.
+    pub(crate) fn request(&mut self) -> Result<(), Failure> {
+        let request = Request {
+            head: request_head(),
+            body: None,
+        };
+        self.step(Input::Request {
+            exchange: ExchangeId(1),
+            request,
+        })?;
+        let answered = |action: &Action| match action {
+            Action::Respond { response, .. } => response.status == 200,
+            _ => false,
+        };
+        self.expect(answered, "no answer to a request")
     }
 
     /// Size of the guest's memory, whether it uses it or not.
@@ -147,6 +178,16 @@ impl OpenRoom {
             return Ok(());
         }
         Err(format!("{missing}: {:?}", self.actions).into())
+    }
+}
+
+fn request_head() -> RequestHead {
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let headers = HEADERS.map(owned).to_vec();
+    RequestHead {
+        method: "GET".to_owned(),
+        url: URL.to_owned(),
+        headers,
     }
 }
 

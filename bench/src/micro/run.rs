@@ -69,13 +69,16 @@ fn turns(
     counted: &CountedGuests,
 ) -> Result<Vec<Vec<String>>, Failure> {
     let message = Message::Text(TEXT.into());
-    let fuel = |id| counted.start(BUNDLE, id)?.message_fuel(TEXT);
+    let start = |id| counted.start(BUNDLE, id);
+    let fuel = |id| start(id)?.message_fuel(TEXT);
     let mut echo = rooms.open("echo-micro")?;
     let mut broadcast = rooms.open("bc-micro")?;
     for number in 2..=MEMBERS {
         broadcast.connect(number as u64)?;
     }
     let mut count = rooms.open("ctr-micro")?;
+    let mut http = rooms.open("http-micro")?;
+    let requested = time(budget, || http.request())?;
     let echoed = time(budget, || echo.echo(&message))?;
     let sent_to_all = time(budget, || broadcast.broadcast(&message, MEMBERS))?;
     let counted_on = time(budget, || count.count(&message))?;
@@ -92,6 +95,12 @@ fn turns(
             &counted_on,
             1.0,
             fuel("ctr-micro")?,
+        ),
+        row(
+            "GET request",
+            &requested,
+            1.0,
+            start("http-micro")?.request_fuel()?,
         ),
     ])
 }
