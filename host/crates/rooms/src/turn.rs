@@ -9,6 +9,8 @@ use crate::Action;
 pub(crate) struct Turn {
     /// Leaves through the gate, or never.
     pub(crate) outbox: Vec<Action>,
+    /// Not held by the gate: questions that change nothing outside.
+    pub(crate) immediate: Vec<Action>,
     /// Not held by the gate: a log that hid what a failing turn said would be useless.
     pub(crate) log: Vec<(LogLevel, String)>,
     pub(crate) log_dropped: u64,
@@ -60,6 +62,7 @@ impl Turn {
     /// Ready for the next turn; the buffers stay.
     pub(crate) fn clear(&mut self) {
         self.outbox.clear();
+        self.immediate.clear();
         self.log.clear();
         self.log_dropped = 0;
         self.started = None;
