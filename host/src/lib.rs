@@ -11,6 +11,7 @@ mod clock;
 mod config;
 mod driver;
 mod error;
+mod exchange;
 mod host;
 mod load_api;
 mod log;

@@ -12,17 +12,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytestring::ByteString;
 use parking_lot::Mutex;
 use partykit_core::{
-    Clock, ConnectionHandle, ConnectionInfo, Limits, Message, Request, RequestHead, Response,
-    RoomKey,
+    Clock, ConnectionHandle, ConnectionInfo, Limits, Message, RequestHead, Response, RoomKey,
 };
-use partykit_rooms::{Action, ExchangeId, Input, Room};
+use partykit_rooms::{Action, ExchangeId, Input, RequestBody, Room};
 use partykit_storage::CommitLane;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::directory::Directory;
 use super::perform;
 use crate::clock::SystemClock;
+use crate::exchange::{PartSender, PiecesBody};
 use crate::socket::Outbound;
 
 /// How a handshake is answered.
@@ -42,8 +42,25 @@ pub(crate) struct Peer {
     pub(crate) handshake: Option<oneshot::Sender<Handshake>>,
 }
 
+/// One HTTP exchange as the room can reach it.
+pub(crate) struct ExchangeEnds {
+    /// Taken when the request is answered.
+    pub(crate) answer: Option<oneshot::Sender<Answer>>,
+    /// Asks for the next piece of the request's body, when that comes in pieces.
+    pub(crate) pulls: Option<mpsc::UnboundedSender<()>>,
+    /// The response's body, while it is written in pieces.
+    pub(crate) parts: Option<PartSender>,
+}
+
+/// How a request is answered.
+pub(crate) enum Answer {
+    /// At once.
+    Whole(Response),
+    /// The head now, the body piece by piece.
+    Pieces(Response, PiecesBody),
+}
+
 /// What is brought to a room.
-#[derive(Debug)]
 pub(crate) enum Delivery {
     Connect {
         client: ConnectionInfo,
@@ -51,8 +68,10 @@ pub(crate) enum Delivery {
         peer: Peer,
     },
     Request {
-        request: Request,
-        answer: oneshot::Sender<Response>,
+        exchange: ExchangeId,
+        head: RequestHead,
+        body: RequestBody,
+        ends: ExchangeEnds,
     },
     Input(Input),
 }
@@ -61,7 +80,10 @@ impl Delivery {
     fn bytes(&self) -> u64 {
         let bytes = match self {
             Self::Input(Input::Message { message, .. }) => message.len(),
-            Self::Request { request, .. } => request.body.as_ref().map_or(0, bytes::Bytes::len),
+            Self::Request {
+                body: RequestBody::Whole(body),
+                ..
+            } => body.len(),
             _ => 0,
         };
         bytes as u64
@@ -76,7 +98,7 @@ pub(crate) enum Refused {
     Retired(Box<Delivery>),
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inbox {
     queue: VecDeque<Delivery>,
     bytes: u64,
@@ -89,14 +111,13 @@ struct Inbox {
 pub(crate) struct Cell {
     pub(crate) room: Room,
     pub(crate) peers: HashMap<ConnectionHandle, Peer>,
-    pub(crate) exchanges: HashMap<ExchangeId, oneshot::Sender<Response>>,
+    pub(crate) exchanges: HashMap<ExchangeId, ExchangeEnds>,
     /// The room's way to the disk.
     pub(crate) lane: CommitLane,
     pub(crate) alarm_clock: Option<AbortHandle>,
     /// The room has nothing left to do and wants to be dropped.
     pub(crate) evict: bool,
     actions: Vec<Action>,
-    last_exchange: u64,
 }
 
 /// One room of this host.
@@ -111,6 +132,7 @@ pub(crate) struct RoomHandle {
     stopped: AtomicBool,
     stop_seen: Notify,
     last_connection: AtomicU64,
+    last_exchange: AtomicU64,
 }
 
 impl RoomHandle {
@@ -128,7 +150,6 @@ impl RoomHandle {
             alarm_clock: None,
             evict: false,
             actions: Vec::new(),
-            last_exchange: 0,
         };
         Self {
             key,
@@ -140,12 +161,18 @@ impl RoomHandle {
             stopped: AtomicBool::new(false),
             stop_seen: Notify::new(),
             last_connection: AtomicU64::new(0),
+            last_exchange: AtomicU64::new(0),
         }
     }
 
     /// A handle for a new connection.
     pub(crate) fn next_connection(&self) -> ConnectionHandle {
         ConnectionHandle(self.last_connection.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// An id for a new exchange.
+    pub(crate) fn next_exchange(&self) -> ExchangeId {
+        ExchangeId(self.last_exchange.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// Brings something that may have to wait for space. Dropping the future before it is ready
@@ -294,15 +321,24 @@ impl Cell {
                 self.peers.insert(client.handle, peer);
                 Input::Connect { client, request }
             }
-            Delivery::Request { request, answer } => {
-                self.last_exchange += 1;
-                let exchange = ExchangeId(self.last_exchange);
-                self.exchanges.insert(exchange, answer);
-                Input::Request { exchange, request }
+            Delivery::Request {
+                exchange,
+                head,
+                body,
+                ends,
+            } => {
+                self.exchanges.insert(exchange, ends);
+                Input::Request {
+                    exchange,
+                    head,
+                    body,
+                }
             }
         };
-        if let Input::Closed { client, .. } = &input {
-            self.peers.remove(client);
+        match &input {
+            Input::Closed { client, .. } => drop(self.peers.remove(client)),
+            Input::Gone { exchange } => drop(self.exchanges.remove(exchange)),
+            _ => {}
         }
         let now = handle.directory.clock().now();
         let mut actions = std::mem::take(&mut self.actions);
