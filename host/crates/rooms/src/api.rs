@@ -11,6 +11,7 @@ use partykit_core::{
 use crate::answers;
 use crate::owed::Debt;
 use crate::state::State;
+use crate::turn::BeforeSection;
 use crate::{Action, ExchangeId};
 
 /// What a guest is told when it reads from or writes to a client that has gone.
@@ -39,7 +40,14 @@ impl RoomApi for State {
 
     fn section_enter(&mut self, outer: Scope) -> Result<Scope, Refusal> {
         let deadline = self.clock.now().monotonic_us + self.limits.section_ms * 1000;
-        self.sections.enter(outer, deadline)
+        let scope = self.sections.enter(outer, deadline)?;
+        if self.turn.before_section.is_none() {
+            self.turn.before_section = Some(BeforeSection {
+                outbox_len: self.turn.outbox.len(),
+                writes: self.overlay.turn_so_far(),
+            });
+        }
+        Ok(scope)
     }
 
     fn section_leave(&mut self, scope: Scope, ending: SectionEnding) -> Result<(), Refusal> {

@@ -165,7 +165,12 @@ impl Room {
     }
 
     fn client_gone(&mut self, exchange: ExchangeId) {
-        let unread = |event: &Waiting| matches!(event, Waiting::Request { exchange: waiting, .. } if *waiting == exchange);
+        let unread = |event: &Waiting| match event {
+            Waiting::Request {
+                exchange: waiting, ..
+            } => *waiting == exchange,
+            _ => false,
+        };
         self.state.mailbox.take(unread);
         if let Some(event) = self.state.owed.gone(exchange) {
             self.wait(Waiting::Abort { event });
@@ -259,6 +264,7 @@ impl Room {
             return self.guest_failed(error, actions);
         }
         if self.state.turn.broken {
+            self.commit_before_section(actions);
             return self.reset_for(Cause::broken_section(), actions);
         }
         let started = self.state.turn.started.take();
@@ -268,6 +274,15 @@ impl Room {
             Some(Outcome::Failed(failure)) => self.start_refused(&failure, actions),
             Some(_) => self.leave_start_section(),
             None => {}
+        }
+    }
+
+    /// What a turn did before it opened a section that then broke stays.
+    fn commit_before_section(&mut self, actions: &mut Vec<Action>) {
+        if let Some(before) = self.state.turn.before_section.take() {
+            self.state.turn.outbox.truncate(before.outbox_len);
+            self.state.overlay.return_to(before.writes);
+            self.commit_turn(actions);
         }
     }
 

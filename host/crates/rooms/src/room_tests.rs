@@ -306,14 +306,30 @@ fn a_section_that_never_ends_is_ended_by_its_limit() {
 }
 
 #[test]
-fn a_broken_section_resets_the_room_and_its_turn_never_happened() {
+fn a_broken_section_resets_the_room_and_takes_what_was_done_since_it_was_opened() {
     let mut room = room();
     let a = room.connect("a", "");
     room.take();
-    room.message(a, "enter;put k v;echo never;break");
+    room.message(a, "put kept yes;echo before;enter;put k v;echo never;break");
+    assert_eq!(
+        room.take(),
+        ["log closed a 1011"],
+        "the close waits behind what came before"
+    );
+    room.commit();
     let told = room.take();
-    assert!(told[0].starts_with(&format!("close {a} 1011")), "{told:?}");
-    assert!(room.commits.is_empty());
+    assert_eq!(told[0], format!("send {a} before"));
+    assert!(told[1].starts_with(&format!("close {a} 1011")), "{told:?}");
+    let stored = room.store.dump(room.key());
+    assert_eq!(stored.keys().collect::<Vec<_>>(), ["kept"]);
+    let b = room.connect("b", "");
+    room.take();
+    room.message(b, "enter;timer 5 put k v&break");
+    room.advance_ms(5);
+    assert!(
+        room.commits.is_empty(),
+        "a later turn of the section is all inside"
+    );
 }
 
 #[test]

@@ -1,9 +1,19 @@
 //! What one turn has done so far: its outbox and its counts. Emptied when the turn ends, kept for
 //! its buffers.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 use partykit_core::{GuestError, LimitName, Limits, LogLevel, Outcome};
 
 use crate::Action;
+
+/// A section that breaks takes with it what was done since it was opened, and no more.
+#[derive(Debug)]
+pub(crate) struct BeforeSection {
+    pub(crate) outbox_len: usize,
+    pub(crate) writes: BTreeMap<String, Option<Bytes>>,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
@@ -16,6 +26,8 @@ pub(crate) struct Turn {
     pub(crate) log_dropped: u64,
     /// How on-start ended, if it did in this turn.
     pub(crate) started: Option<Outcome>,
+    /// What the turn had done when it opened its first section.
+    pub(crate) before_section: Option<BeforeSection>,
     /// A section ended broken: the room is reset after this turn.
     pub(crate) broken: bool,
     pub(crate) exceeded: Option<GuestError>,
@@ -66,6 +78,7 @@ impl Turn {
         self.log.clear();
         self.log_dropped = 0;
         self.started = None;
+        self.before_section = None;
         self.broken = false;
         self.exceeded = None;
         self.effects = 0;

@@ -144,7 +144,7 @@ impl Simulation {
             15..16 => format!("timer 30 all late;echo n {number}"),
             16..17 => format!("release;echo n {number}"),
             17..18 => format!("{write};echo n {number};trap"),
-            18..19 => format!("enter;{write};echo n {number};break"),
+            18..19 => format!("put before yes;enter;{write};echo n {number};break"),
             19 => format!("{write};piece n {number};echo n {number}"),
             _ => format!("hold;echo n {number}"),
         };

@@ -9,7 +9,8 @@
 //! | `never` | leaves this event owed for ever, and says so when asked |
 //! | `enter`, `leave`, `break` | opens a section, ends it, ends it broken |
 //! | `close CODE REASON` | closes the sender |
-//! | `stream`, `piece TEXT`, `finish`, `cut` | answers the request with a body in pieces, writes to the last such body, ends it, breaks it off |
+//! | `stream` | answers the request with a body in pieces |
+//! | `piece TEXT`, `finish`, `cut` | writes to the last such body, ends it, breaks it off |
 //! | `pull`, `unread` | asks for a piece of the last request's body, gives it up |
 //! | `throw TEXT` | settles the event as failed |
 //! | `trap` | fails the turn, as a trap does |
