@@ -1,11 +1,14 @@
 //! Between the HTTP library's requests and responses and those of core.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use partykit_core::{Content, Field, RequestHead, Response};
 use partykit_rooms::RequestBody;
+use tokio::time::timeout;
 
 use crate::error::RouteError;
 
@@ -18,15 +21,20 @@ const FORGEABLE_PREFIXES: [&str; 2] = ["cf-", "x-forwarded-"];
 const WHOLE_BYTES_MAX: u64 = 64 * 1024;
 
 /// A request's body as the room gets it, and the stream of one that comes in pieces.
-pub(crate) async fn read(body: Body, max: u64) -> Result<(RequestBody, Option<Body>), RouteError> {
+pub(crate) async fn read(
+    body: Body,
+    max: u64,
+    limit: Duration,
+) -> Result<(RequestBody, Option<Body>), RouteError> {
     if body.is_end_stream() {
         return Ok((RequestBody::None, None));
     }
     match body.size_hint().exact() {
         Some(size) if size > max => Err(RouteError::BodyTooLarge { max }),
-        Some(size) if size <= WHOLE_BYTES_MAX => match body.collect().await {
-            Ok(collected) => Ok((RequestBody::Whole(collected.to_bytes()), None)),
-            Err(_) => Err(RouteError::BodyBroken),
+        Some(size) if size <= WHOLE_BYTES_MAX => match timeout(limit, body.collect()).await {
+            Ok(Ok(collected)) => Ok((RequestBody::Whole(collected.to_bytes()), None)),
+            Ok(Err(_)) => Err(RouteError::BodyBroken),
+            Err(_) => Err(RouteError::BodyTooSlow),
         },
         _ => Ok((RequestBody::Pieces, Some(body))),
     }
@@ -34,7 +42,10 @@ pub(crate) async fn read(body: Body, max: u64) -> Result<(RequestBody, Option<Bo
 
 /// Method, absolute URL and headers as room code sees them. The scheme is `http` as in PartyKit,
 /// for WebSockets too.
-pub(crate) fn head<B>(request: &http::Request<B>, client: std::net::IpAddr) -> RequestHead {
+pub(crate) fn head<B>(
+    request: &http::Request<B>,
+    client: std::net::IpAddr,
+) -> Result<RequestHead, RouteError> {
     let host = request
         .headers()
         .get(header::HOST)
@@ -48,11 +59,14 @@ pub(crate) fn head<B>(request: &http::Request<B>, client: std::net::IpAddr) -> R
     for name in ["cf-connecting-ip", "x-real-ip"] {
         headers.push((name.to_owned(), client.to_string()));
     }
-    RequestHead {
+    let url = format!("http://{}{path}", host.unwrap_or("localhost"));
+    // Room code parses it first thing; what cannot be parsed is the client's fault.
+    url::Url::parse(&url).map_err(|_| RouteError::Url)?;
+    Ok(RequestHead {
         method: request.method().as_str().to_owned(),
-        url: format!("http://{}{path}", host.unwrap_or("localhost")),
+        url,
         headers,
-    }
+    })
 }
 
 fn fields(headers: &HeaderMap) -> Vec<Field> {
@@ -130,7 +144,7 @@ mod tests {
             .header("x-mine", "kept \u{e9}")
             .body(())
             .unwrap();
-        let head = head(&request, "127.0.0.1".parse().unwrap());
+        let head = head(&request, "127.0.0.1".parse().unwrap()).unwrap();
         assert_eq!(head.url, "http://example.org:1999/party/r?x=1");
         assert!(
             !head

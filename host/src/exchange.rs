@@ -7,6 +7,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame};
 use partykit_rooms::{ExchangeId, Input};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::driver::RoomHandle;
 
@@ -99,13 +101,14 @@ pub(crate) async fn feed(
     exchange: ExchangeId,
     mut body: Body,
     mut pulls: mpsc::UnboundedReceiver<()>,
+    piece_limit: Duration,
 ) {
     let max = room.limits.body_bytes_max;
     let mut read = 0;
     while pulls.recv().await.is_some() {
-        let piece = next_piece(&mut body).await;
-        let failure = match piece {
-            Some(Ok(piece)) => {
+        let failure = match timeout(piece_limit, next_piece(&mut body)).await {
+            Err(_) => Some("the rest of the request body did not come in time".to_owned()),
+            Ok(Some(Ok(piece))) => {
                 read += piece.len() as u64;
                 if read <= max {
                     room.tell(Input::BodyPiece { exchange, piece });
@@ -115,8 +118,8 @@ pub(crate) async fn feed(
                     "the request body is larger than {max} bytes (body_bytes_max)"
                 ))
             }
-            Some(Err(_)) => Some("the request body could not be read".to_owned()),
-            None => None,
+            Ok(Some(Err(_))) => Some("the request body could not be read".to_owned()),
+            Ok(None) => None,
         };
         room.tell(Input::BodyEnd { exchange, failure });
         return;

@@ -18,6 +18,7 @@ mod log;
 mod route;
 mod router;
 mod routes;
+mod server;
 mod socket;
 
 pub use config::{Config, Deployment, HostLimits, StorageConfig};

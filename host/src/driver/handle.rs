@@ -25,6 +25,9 @@ use crate::clock::SystemClock;
 use crate::exchange::{PartSender, PiecesBody};
 use crate::socket::Outbound;
 
+/// Of one run of a room on somebody's task; some tenths of a millisecond of small messages.
+const DELIVERIES_MAX: u32 = 64;
+
 /// How a handshake is answered.
 #[derive(Debug)]
 pub(crate) enum Handshake {
@@ -104,7 +107,17 @@ struct Inbox {
     bytes: u64,
     /// The room itself has as much waiting as it may.
     room_is_full: bool,
+    /// Somebody was refused for want of space, and waits to be told that there is some.
+    somebody_waits: bool,
     retired: bool,
+}
+
+impl Inbox {
+    fn has_space(&self, limits: &Limits) -> bool {
+        !self.room_is_full
+            && (self.queue.len() as u64) < limits.mailbox_events_max
+            && self.bytes < limits.mailbox_bytes_max
+    }
 }
 
 /// The room and what belongs to it on this side of its state machine.
@@ -194,15 +207,12 @@ impl RoomHandle {
     /// is.
     pub(crate) fn try_deliver(self: &Arc<Self>, delivery: Delivery) -> Result<(), Refused> {
         {
-            let limits = &self.limits;
             let mut inbox = self.inbox.lock();
             if inbox.retired {
                 return Err(Refused::Retired(Box::new(delivery)));
             }
-            let full = inbox.room_is_full
-                || inbox.queue.len() as u64 >= limits.mailbox_events_max
-                || inbox.bytes >= limits.mailbox_bytes_max;
-            if full {
+            if !inbox.has_space(&self.limits) {
+                inbox.somebody_waits = true;
                 return Err(Refused::Full(Box::new(delivery)));
             }
             inbox.bytes += delivery.bytes();
@@ -233,19 +243,29 @@ impl RoomHandle {
         }
     }
 
-    /// Runs the room until its inbox is empty, unless somebody else does so already.
+    /// Runs the room until its inbox is empty, unless somebody else does so already. Whoever has
+    /// run it for long hands it on: the caller has a connection of its own to look after.
     fn run(self: &Arc<Self>) {
+        let mut left = DELIVERIES_MAX;
         loop {
             let Some(mut cell) = self.cell.try_lock() else {
                 return;
             };
-            while let Some(delivery) = self.take() {
+            while left > 0
+                && let Some(delivery) = self.take()
+            {
                 cell.step(self, delivery);
+                left -= 1;
             }
             let retired = self.retire_if_wanted(&mut cell);
             drop(cell);
             // Whoever put something in while the room was held has gone away trusting us.
             if retired || self.inbox.lock().queue.is_empty() {
+                return;
+            }
+            if left == 0 {
+                let room = self.clone();
+                self.directory.runtime().spawn(async move { room.run() });
                 return;
             }
         }
@@ -258,11 +278,16 @@ impl RoomHandle {
         Some(delivery)
     }
 
-    fn set_full(&self, full: bool) {
+    /// The room has taken something: whoever waits for space may try again.
+    fn note_space(&self, room_is_full: bool) {
         let mut inbox = self.inbox.lock();
-        let was_full = std::mem::replace(&mut inbox.room_is_full, full);
+        inbox.room_is_full = room_is_full;
+        let wake = inbox.somebody_waits && inbox.has_space(&self.limits);
+        if wake {
+            inbox.somebody_waits = false;
+        }
         drop(inbox);
-        if was_full && !full {
+        if wake {
             self.space.notify_waiters();
         }
     }
@@ -299,12 +324,20 @@ impl RoomHandle {
         }
     }
 
-    /// A message was read.
-    pub(crate) async fn message(self: &Arc<Self>, sender: ConnectionHandle, message: Message) {
+    /// A message was read. While it waits for space its connection is not read, and so is not to
+    /// be taken for a silent one.
+    pub(crate) async fn message(
+        self: &Arc<Self>,
+        sender: ConnectionHandle,
+        message: Message,
+        outbound: &Outbound,
+    ) {
         let delivery = Delivery::Input(Input::Message { sender, message });
         if let Err(Refused::Full(delivery)) = self.try_deliver(delivery) {
+            outbound.hold_heartbeat(true);
             // A retired room has no connections: there is nobody to tell.
             let _ = self.deliver(*delivery).await;
+            outbound.hold_heartbeat(false);
         }
     }
 }
@@ -347,7 +380,7 @@ impl Cell {
             perform::perform(self, handle, action);
         }
         self.actions = actions;
-        handle.set_full(!self.room.has_space());
+        handle.note_space(!self.room.has_space());
     }
 
     /// Arms the one timer that stands for everything the room waits for.

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -38,9 +39,10 @@ pub(crate) async fn request(
     client: IpAddr,
     request: Request,
 ) -> Result<Response, RouteError> {
-    let head = body::head(&request, client);
+    let head = body::head(&request, client)?;
     let max = app.directory.maker().limits.body_bytes_max;
-    let (body, stream) = body::read(request.into_body(), max).await?;
+    let limit = Duration::from_millis(app.limits.body_piece_ms);
+    let (body, stream) = body::read(request.into_body(), max, limit).await?;
     let mut asked = ask(app, &key, head, body, stream).await?;
     let answer = (&mut asked.answered)
         .await
@@ -107,7 +109,8 @@ async fn ask(
         {
             Ok(()) => {
                 if let Some(stream) = stream {
-                    tokio::spawn(feed(room, exchange, stream, pulled));
+                    let limit = Duration::from_millis(app.limits.body_piece_ms);
+                    tokio::spawn(feed(room, exchange, stream, pulled, limit));
                 }
                 return Ok(asked);
             }
@@ -132,7 +135,7 @@ pub(crate) async fn connect(
     mut request: Request,
 ) -> Result<Response, RouteError> {
     check_handshake(&request)?;
-    let head = body::head(&request, client);
+    let head = body::head(&request, client)?;
     let protocol = first_protocol(&request);
     let Ok((mut response, upgraded)) = upgrade::upgrade(&mut request) else {
         return Err(RouteError::Handshake("Sec-WebSocket-Key"));

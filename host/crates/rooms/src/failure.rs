@@ -204,7 +204,7 @@ impl Room {
     fn poison(&mut self, error: &CommitError, actions: &mut Vec<Action>) {
         let cause = Cause::commit(error);
         actions.push(Action::Failed {
-            error: GuestError::Host {
+            error: GuestError::Storage {
                 message: error.to_string(),
             },
         });
