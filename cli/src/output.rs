@@ -200,11 +200,16 @@ fn paint(color: bool, look: Look, text: &str) -> String {
 }
 
 fn out(line: &str) {
-    let _ = writeln!(io::stdout().lock(), "{line}");
+    // One write: another process or stream may share the terminal.
+    let _ = io::stdout()
+        .lock()
+        .write_all(format!("{line}\n").as_bytes());
 }
 
 fn err(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = io::stderr()
+        .lock()
+        .write_all(format!("{line}\n").as_bytes());
 }
 
 #[cfg(test)]

@@ -14,19 +14,25 @@ import { TextDecoder, TextEncoder } from "./web/encoding.js";
 import {
   CloseEvent, CustomEvent, ErrorEvent, Event, EventTarget, MessageEvent,
 } from "./web/events.js";
+import { onBody } from "./web/bodies.js";
 import { Headers } from "./web/headers.js";
 import { performance } from "./web/performance.js";
 import { Request } from "./web/request.js";
 import { Response } from "./web/response.js";
+import {
+  ByteLengthQueuingStrategy, CountQueuingStrategy, ReadableStream, ReadableStreamDefaultController,
+} from "./web/streams.js";
+import { ReadableStreamDefaultReader } from "./web/stream-reader.js";
 import { structuredClone } from "./web/structured-clone.js";
 import { clearTimeout, setInterval, setTimeout } from "./web/timers.js";
 import { URL, URLSearchParams } from "./web/url.js";
 
 expose({
-  AbortController, AbortSignal, clearInterval: clearTimeout, clearTimeout, CloseEvent, console,
-  crypto, Crypto, CustomEvent, ErrorEvent, Event, EventTarget, Headers, MessageEvent,
+  AbortController, AbortSignal, ByteLengthQueuingStrategy, clearInterval: clearTimeout,
+  clearTimeout, CloseEvent, console, CountQueuingStrategy, crypto, Crypto, CustomEvent, ErrorEvent, Event, EventTarget, Headers, MessageEvent,
   navigator: Object.freeze({ userAgent: "Cloudflare-Workers" }),
-  performance, Request, Response, self: globalThis, setInterval, setTimeout, structuredClone,
+  performance, ReadableStream, ReadableStreamDefaultController, ReadableStreamDefaultReader,
+  Request, Response, self: globalThis, setInterval, setTimeout, structuredClone,
   TextDecoder, TextEncoder, URL, URLSearchParams,
 });
 
@@ -36,6 +42,7 @@ Math.random = native.random.math;
 export {
   onClose, onConnect, onError, onMessage, onRequest, onStart, register, warnings,
 } from "./party/dispatch.js";
+export { onAbort } from "./party/requests.js";
 export { stranded } from "./party/settle.js";
 export { onTimer } from "./web/timers.js";
-export { reportRejection };
+export { onBody, reportRejection };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Deployment, HostLimits};
@@ -13,6 +14,8 @@ pub(crate) struct App {
     pub(crate) directory: Arc<Directory>,
     pub(crate) log: Arc<dyn LogSink>,
     pub(crate) limits: HostLimits,
+    /// One permit for each HTTP connection; a WebSocket gives it back when it is open.
+    pub(crate) http_connections: Arc<Semaphore>,
     /// Every open socket, so that shutdown can wait for their last frames.
     pub(crate) sockets: TaskTracker,
     pub(crate) deployment: RwLock<Arc<Deployment>>,

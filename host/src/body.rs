@@ -1,11 +1,14 @@
 //! Between the HTTP library's requests and responses and those of core.
 
+use std::time::Duration;
+
 use axum::body::Body;
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Body as _;
-use partykit_core::{Field, RequestHead, Response};
+use partykit_core::{Content, Field, RequestHead, Response};
+use partykit_rooms::RequestBody;
+use tokio::time::timeout;
 
 use crate::error::RouteError;
 
@@ -13,22 +16,36 @@ use crate::error::RouteError;
 const FORGEABLE: [&str; 1] = ["x-real-ip"];
 const FORGEABLE_PREFIXES: [&str; 2] = ["cf-", "x-forwarded-"];
 
-/// Reads a whole body; `None` when the request has none.
-pub(crate) async fn read(body: Body, max: u64) -> Result<Option<Bytes>, RouteError> {
+/// Bodies up to this size are read before the room is asked; larger ones, and those that do not
+/// say how large they are, come piece by piece as the room reads them.
+const WHOLE_BYTES_MAX: u64 = 64 * 1024;
+
+/// A request's body as the room gets it, and the stream of one that comes in pieces.
+pub(crate) async fn read(
+    body: Body,
+    max: u64,
+    limit: Duration,
+) -> Result<(RequestBody, Option<Body>), RouteError> {
     if body.is_end_stream() {
-        return Ok(None);
+        return Ok((RequestBody::None, None));
     }
-    let limit = usize::try_from(max).unwrap_or(usize::MAX);
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(Some(collected.to_bytes())),
-        Err(error) if error.is::<LengthLimitError>() => Err(RouteError::BodyTooLarge { max }),
-        Err(_) => Err(RouteError::BodyBroken),
+    match body.size_hint().exact() {
+        Some(size) if size > max => Err(RouteError::BodyTooLarge { max }),
+        Some(size) if size <= WHOLE_BYTES_MAX => match timeout(limit, body.collect()).await {
+            Ok(Ok(collected)) => Ok((RequestBody::Whole(collected.to_bytes()), None)),
+            Ok(Err(_)) => Err(RouteError::BodyBroken),
+            Err(_) => Err(RouteError::BodyTooSlow),
+        },
+        _ => Ok((RequestBody::Pieces, Some(body))),
     }
 }
 
 /// Method, absolute URL and headers as room code sees them. The scheme is `http` as in PartyKit,
 /// for WebSockets too.
-pub(crate) fn head<B>(request: &http::Request<B>, client: std::net::IpAddr) -> RequestHead {
+pub(crate) fn head<B>(
+    request: &http::Request<B>,
+    client: std::net::IpAddr,
+) -> Result<RequestHead, RouteError> {
     let host = request
         .headers()
         .get(header::HOST)
@@ -42,11 +59,14 @@ pub(crate) fn head<B>(request: &http::Request<B>, client: std::net::IpAddr) -> R
     for name in ["cf-connecting-ip", "x-real-ip"] {
         headers.push((name.to_owned(), client.to_string()));
     }
-    RequestHead {
+    let url = format!("http://{}{path}", host.unwrap_or("localhost"));
+    // Room code parses it first thing; what cannot be parsed is the client's fault.
+    url::Url::parse(&url).map_err(|_| RouteError::Url)?;
+    Ok(RequestHead {
         method: request.method().as_str().to_owned(),
-        url: format!("http://{}{path}", host.unwrap_or("localhost")),
+        url,
         headers,
-    }
+    })
 }
 
 fn fields(headers: &HeaderMap) -> Vec<Field> {
@@ -82,7 +102,17 @@ fn is_framing(name: &HeaderName) -> bool {
 
 /// To what the HTTP library sends. A header it cannot send is left out.
 pub(crate) fn to_http(response: Response) -> http::Response<Body> {
-    let mut http = http::Response::new(Body::from(response.body));
+    let whole = match &response.body {
+        Content::Whole(bytes) => Body::from(bytes.clone()),
+        // Only ever given with a body of its own.
+        Content::Pieces(_) => Body::empty(),
+    };
+    with_body(response, whole)
+}
+
+/// The same, with a body that is written piece by piece.
+pub(crate) fn with_body(response: Response, body: Body) -> http::Response<Body> {
+    let mut http = http::Response::new(body);
     // Statuses were checked when the guest answered.
     *http.status_mut() =
         http::StatusCode::from_u16(response.status).unwrap_or(http::StatusCode::OK);
@@ -114,7 +144,7 @@ mod tests {
             .header("x-mine", "kept \u{e9}")
             .body(())
             .unwrap();
-        let head = head(&request, "127.0.0.1".parse().unwrap());
+        let head = head(&request, "127.0.0.1".parse().unwrap()).unwrap();
         assert_eq!(head.url, "http://example.org:1999/party/r?x=1");
         assert!(
             !head
@@ -137,7 +167,7 @@ mod tests {
         let http = to_http(Response {
             status: 418,
             headers,
-            body: "tea".into(),
+            body: Content::Whole("tea".into()),
         });
         assert_eq!(http.status(), 418);
         assert_eq!(http.headers().get_all("set-cookie").iter().count(), 2);

@@ -41,6 +41,12 @@ pub struct HostLimits {
     /// Rooms with memory of their own at one time. Each needs about five memory mappings, of
     /// which Linux gives a process 65,530.
     pub rooms_max: usize,
+    /// HTTP connections at one time, open WebSockets not counted; others wait to be accepted.
+    pub http_connections_max: usize,
+    /// The head of a request may take so long, as may the next one on the same connection.
+    pub head_ms: u64,
+    /// A piece of a request's body may take so long.
+    pub body_piece_ms: u64,
     /// A connection that was silent so long is pinged.
     pub ping_interval_ms: u64,
     /// A connection that has not answered a ping for so long is dropped.
@@ -54,7 +60,11 @@ pub struct HostLimits {
 impl Default for HostLimits {
     fn default() -> Self {
         Self {
-            rooms_max: 10_000,
+            // About 1.5 MiB each.
+            rooms_max: 4_000,
+            http_connections_max: 10_000,
+            head_ms: 30_000,
+            body_piece_ms: 30_000,
             // Below the minute after which common proxies drop a silent connection.
             ping_interval_ms: 25_000,
             pong_ms: 10_000,

@@ -51,6 +51,10 @@ pub(crate) enum RouteError {
     NotFound,
     #[error("the request body is larger than the {max} bytes allowed (body_bytes_max)")]
     BodyTooLarge { max: u64 },
+    #[error("the request body did not come in time (body_piece_ms)")]
+    BodyTooSlow,
+    #[error("the Host header and the path do not make a URL")]
+    Url,
     #[error("the request body could not be read")]
     BodyBroken,
     #[error("ERROR: The requested WebSocket version is not supported.")]
@@ -70,6 +74,8 @@ impl RouteError {
         match self {
             Self::PartyNotFound(_) | Self::NotFound => 404,
             Self::Name(_) | Self::BodyBroken | Self::WebSocketVersion | Self::Handshake(_) => 400,
+            Self::Url => 400,
+            Self::BodyTooSlow => 408,
             Self::BodyTooLarge { .. } => 413,
             Self::HostFull { .. } | Self::Stopping => 503,
             // PartyKit answers a path without a party with 500.

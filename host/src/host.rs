@@ -1,19 +1,17 @@
 //! The composition root: builds storage, engine and rooms, listens, and takes it all down again in
 //! the reverse order.
 
-use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use parking_lot::{Mutex, RwLock};
 use partykit_core::{Description, GuestError, Limits, PartyName, RoomId, RoomKey, close_code};
 use partykit_engine::{Engine, EngineConfig, JsComponent, JsFactory};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
@@ -22,10 +20,13 @@ use crate::driver::{Directory, RoomMaker};
 use crate::error::HostError;
 use crate::load_api::LoadApi;
 use crate::log::LogSink;
-use crate::router::router;
+use crate::server::serve;
 
 const SHUTDOWN: &str = "the host is shutting down";
 const NEW_CODE: &str = "the room's code was replaced";
+
+/// Close frames and answers get so long to leave when everything else is done.
+const LAST_FRAMES: Duration = Duration::from_millis(500);
 
 /// Every 5 ms of a long turn.
 const HAND_OVER: Duration = Duration::from_millis(1);
@@ -69,6 +70,7 @@ impl Host {
         let app = Arc::new(App {
             directory: Arc::new(directory),
             log,
+            http_connections: Arc::new(Semaphore::new(config.host.http_connections_max)),
             limits: config.host,
             sockets: TaskTracker::new(),
             deployment: RwLock::new(Arc::new(deployment)),
@@ -137,24 +139,25 @@ impl Host {
             .await;
     }
 
-    /// Stops accepting, lets rooms finish what they are doing within `shutdown_ms`, makes their
-    /// writes durable, closes every connection with 1012 and then the store.
+    /// Stops accepting, closes every connection with 1012, lets rooms finish what they are doing
+    /// within `shutdown_ms`, makes their writes durable and closes the store.
     pub async fn shutdown(mut self) {
-        let patience = Duration::from_millis(self.app.limits.shutdown_ms);
+        let deadline = Instant::now() + Duration::from_millis(self.app.limits.shutdown_ms);
         // Nobody listens to the signal any more when every server has failed.
         let _ = self.stop.send(true);
         self.app.directory.close();
         let rooms = self.app.directory.stop_rooms(close_code::RESTART, SHUTDOWN);
-        let _ = timeout(patience, rooms).await;
-        self.app.sockets.close();
-        let _ = timeout(patience, self.app.sockets.wait()).await;
-        let _ = timeout(patience, async {
-            while self.servers.join_next().await.is_some() {}
-        })
-        .await;
+        let _ = timeout_at(deadline, rooms).await;
+        // What was handed in is made durable before anybody is waited for again.
         let directory = self.app.directory.clone();
-        // The last commit blocks its thread.
-        let _ = tokio::task::spawn_blocking(move || directory.committer().shutdown()).await;
+        let closing = tokio::task::spawn_blocking(move || directory.committer().shutdown());
+        let _ = closing.await;
+        self.app.sockets.close();
+        let last_frames = deadline.max(Instant::now() + LAST_FRAMES);
+        let _ = timeout_at(last_frames, self.app.sockets.wait()).await;
+        let ended = async { while self.servers.join_next().await.is_some() {} };
+        let _ = timeout(LAST_FRAMES, ended).await;
+        self.servers.abort_all();
     }
 }
 
@@ -208,21 +211,4 @@ async fn listen(addresses: &[SocketAddr]) -> Result<Vec<(TcpListener, SocketAddr
         );
     }
     Ok(listeners)
-}
-
-async fn serve(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receiver<bool>) {
-    // Small frames must not wait for the acknowledgement of the last one.
-    let listener = listener.tap_io(|tcp| {
-        let _ = tcp.set_nodelay(true);
-    });
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let stopped = async move {
-        // A sender that is gone means stop, too.
-        let _ = stopped.wait_for(|stop| *stop).await;
-    };
-    // Never an error: failed accepts are retried inside.
-    let _ = axum::serve(listener, service)
-        .with_graceful_shutdown(stopped)
-        .into_future()
-        .await;
 }

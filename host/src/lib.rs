@@ -11,12 +11,14 @@ mod clock;
 mod config;
 mod driver;
 mod error;
+mod exchange;
 mod host;
 mod load_api;
 mod log;
 mod route;
 mod router;
 mod routes;
+mod server;
 mod socket;
 
 pub use config::{Config, Deployment, HostLimits, StorageConfig};

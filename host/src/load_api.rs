@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use partykit_core::{
-    Clock, ConnectionHandle, Entropy, EventId, GuestError, LogLevel, LogLine, Message, Outcome,
-    Page, Range, Refusal, RoomApi, RoomKey, Scope, SectionEnding, TimerHandle,
+    BodyHandle, Clock, ConnectionHandle, Entropy, EventId, GuestError, LogLevel, LogLine, Message,
+    Outcome, Page, Range, Refusal, RoomApi, RoomKey, Scope, SectionEnding, TimerHandle,
 };
 
 use crate::clock::{OsEntropy, SystemClock};
@@ -65,6 +65,26 @@ impl RoomApi for LoadApi {
     fn close(&mut self, _: ConnectionHandle, _: Option<u16>, _: String) -> Result<(), Refusal> {
         no_room()
     }
+
+    fn body_open(&mut self) -> Result<BodyHandle, Refusal> {
+        no_room()
+    }
+
+    fn body_write(&mut self, _: BodyHandle, _: Bytes, _: Scope) -> Result<bool, Refusal> {
+        no_room()
+    }
+
+    fn body_finish(&mut self, _: BodyHandle) -> Result<(), Refusal> {
+        no_room()
+    }
+
+    fn body_abort(&mut self, _: BodyHandle) {}
+
+    fn body_pull(&mut self, _: BodyHandle, _: Scope) -> Result<(), Refusal> {
+        no_room()
+    }
+
+    fn body_cancel(&mut self, _: BodyHandle) {}
 
     fn storage_get(&mut self, _: &str) -> Result<Option<Bytes>, Refusal> {
         no_room()

@@ -7,6 +7,22 @@ type Serializable = unknown;
 export const native: Native;
 
 export interface Native {
+  bodies: {
+    open(): number;
+    /** False: enough until the body is ready again. Undefined: it is gone. */
+    write(
+      body: number,
+      buffer: ArrayBuffer,
+      offset: number,
+      length: number,
+      scope: number,
+    ): boolean | undefined;
+    finish(body: number): void;
+    abort(body: number): void;
+    /** Whether an answer will come; otherwise the body is gone. */
+    pull(body: number, scope: number): boolean;
+    cancel(body: number): void;
+  };
   clock: {
     /** Milliseconds since 1970, with fractions. */
     now(): number;
@@ -49,6 +65,8 @@ export interface Native {
       offset: number,
       length: number,
     ): void;
+    /** The same with a body that is written from now on. Whether the event was still owed one. */
+    streamed(event: number, status: number, headers: string[], body: number): boolean;
   };
   log: {
     /** Level 0 is debug, 1 log, 2 info, 3 warn, 4 error. */

@@ -6,12 +6,14 @@ import { native } from "../internal/native.js";
 import { eventsBegin } from "../internal/phase.js";
 import { scope } from "../internal/scope.js";
 import { CloseEvent, ErrorEvent, MessageEvent } from "../web/events.js";
-import { incomingRequest } from "../web/request.js";
+import { send } from "../web/bodies.js";
+import { abortRequest, incomingRequest } from "../web/request.js";
 import { outgoing, Response } from "../web/response.js";
 import {
   CLOSED, CLOSING, Connection, handleOf, hears, isClosedHere, listening,
   setReadyState, setTags, tagsOf,
 } from "./connection.js";
+import { requestBegins, requestEnds } from "./requests.js";
 import { Connections, makeRoom } from "./room.js";
 import { startSection, whenIdle } from "./sections.js";
 import { isThenable, settleFailed, whenDone } from "./settle.js";
@@ -103,7 +105,7 @@ export function onConnect(event, handle, id, uri, method, url, headers) {
     settleFailed(event, error, WHEN_CONNECTING);
   };
   try {
-    const context = { request: incomingRequest(method, url, headers, undefined) };
+    const context = { request: incomingRequest(method, url, headers) };
     const tags = isClass ? instance.getConnectionTags?.(connection, context) : undefined;
     const joined = isThenable(tags)
       ? Promise.resolve(tags).then((tags) => join(connection, tags, context))
@@ -198,31 +200,48 @@ export function onError(event, handle, id, uri, message) {
 
 /**
  * @param {number} event @param {string} method @param {string} url @param {string[]} headers
- * @param {ArrayBuffer | undefined} body
+ * @param {ArrayBuffer} [whole] @param {number} [pieces] the one or the other, when it has a body
  */
-export function onRequest(event, method, url, headers, body) {
+export function onRequest(event, method, url, headers, whole, pieces) {
   scope.current = scope.innermost;
-  const fail = (/** @type {number} */ event, /** @type {unknown} */ error) =>
+  const fail = (/** @type {number} */ event, /** @type {unknown} */ error) => {
+    requestEnds(event);
     settleFailed(event, error, WHEN_REQUESTING);
+  };
   try {
     if (typeof instance.onRequest !== "function") throw new Error("No onRequest handler");
-    const request = incomingRequest(method, url, headers, body);
+    const request = incomingRequest(method, url, headers, whole, pieces);
+    requestBegins(event, request);
+    const finish = (/** @type {number} */ event, /** @type {unknown} */ response) =>
+      respond(event, request, response);
     const result = isClass ? instance.onRequest(request) : instance.onRequest(request, room);
-    whenDone(event, result, respond, fail);
+    whenDone(event, result, finish, fail);
   } catch (error) {
     fail(event, error);
   }
 }
 
-/** @param {number} event @param {unknown} response */
-function respond(event, response) {
+/**
+ * @param {number} event @param {import("../web/request.js").Request} request
+ * @param {unknown} response
+ */
+function respond(event, request, response) {
   if (!(response instanceof Response)) {
     throw new TypeError(
       "Incorrect type for Promise: the Promise did not resolve to 'Response'.",
     );
   }
-  const { status, headers, body } = outgoing(response);
-  native.events.response(event, status, headers, body?.buffer, body?.offset ?? 0, body?.length ?? 0);
+  const { status, headers, whole, stream } = outgoing(response);
+  if (stream === undefined) {
+    native.events.response(event, status, headers, whole, 0, whole?.byteLength ?? 0);
+  } else {
+    send(
+      stream,
+      (body) => native.events.streamed(event, status, headers, body),
+      (reason) => abortRequest(request, reason),
+    );
+  }
+  requestEnds(event);
 }
 
 /** @param {number} event @param {() => unknown} call @param {(event: number) => void} finish */

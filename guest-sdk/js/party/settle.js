@@ -8,6 +8,7 @@
 
 import { failureOf, reportUncaught } from "../internal/errors.js";
 import { native } from "../internal/native.js";
+import { requestEnds } from "./requests.js";
 
 const { done, failed, isFulfilled } = native.events;
 const then = Promise.prototype.then;
@@ -101,7 +102,10 @@ export function stranded(events) {
   return events.filter((event) => {
     // One that is not known here was dropped by an exception in the platform itself.
     const lost = unsettled.get(event)?.deref() === undefined;
-    if (lost) unsettled.delete(event);
+    if (lost) {
+      unsettled.delete(event);
+      requestEnds(event);
+    }
     return lost;
   });
 }

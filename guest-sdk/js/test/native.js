@@ -22,6 +22,20 @@ export function took() {
 const copy = (value) => v8.deserialize(v8.serialize(value));
 
 globalThis.__partykitNative = {
+  bodies: {
+    open: () => ++counter,
+    write(body, ...window) {
+      record("write")(body, bytes(...window.slice(0, 3)).toString());
+      return true;
+    },
+    finish: record("finish"),
+    abort: record("abort"),
+    pull(body, scope) {
+      record("pull")(body, scope);
+      return true;
+    },
+    cancel: record("cancel"),
+  },
   clock: { now: () => 1_700_000_000_000, monotonic: () => ++counter },
   connections: {
     accept: record("accept"),
@@ -46,6 +60,10 @@ globalThis.__partykitNative = {
     failed: record("failed"),
     isFulfilled: () => false,
     response: record("response"),
+    streamed(...args) {
+      record("streamed")(...args);
+      return true;
+    },
   },
   log: { write: (level, text) => effects.push(`${level} ${text}`) },
   random: { fill() {}, uuid: () => "uuid", math: () => 0.5 },

@@ -1,11 +1,12 @@
 // AbortController and AbortSignal by the DOM standard.
 
+import { reportUncaught } from "../internal/errors.js";
 import { asInterface } from "../internal/webidl.js";
 import { Event, EventTarget } from "./events.js";
 import { setTimeout } from "./timers.js";
 
 /** @type {(signal: AbortSignal, reason: unknown) => void} */
-let abort;
+export let abort;
 /** @type {() => AbortSignal} */
 let makeSignal;
 let constructing = false;
@@ -74,7 +75,11 @@ export class AbortSignal extends EventTarget {
     this.#aborted = true;
     this.#reason = reason;
     const event = new Event("abort");
-    this.onabort?.(event);
+    try {
+      this.onabort?.(event);
+    } catch (error) {
+      reportUncaught(error);
+    }
     this.dispatchEvent(event);
     for (const follower of this.#followers) follower.#abort(reason);
     this.#followers = [];

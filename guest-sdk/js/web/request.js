@@ -1,8 +1,10 @@
 // Request by the Fetch standard, as far as a room needs one: what arrives, and what a handler makes
 // from it.
 
+import { native } from "../internal/native.js";
 import { asInterface, byteString } from "../internal/webidl.js";
-import { neverAborted } from "./abort.js";
+import { AbortSignal, abort, neverAborted } from "./abort.js";
+import { Pieces } from "./bodies.js";
 import { Body, cloneSource, extract, takeSource } from "./body.js";
 import { Headers, headersFrom } from "./headers.js";
 import { URL } from "./url.js";
@@ -21,7 +23,17 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
  * @property {object} [cf]
  */
 
+/** Its client has gone. @type {(request: Request, reason: unknown) => void} */
+export let abortRequest;
+
 export class Request extends Body {
+  static {
+    abortRequest = (request, reason) => {
+      if (request.#signal === undefined) request.#signal = AbortSignal.abort(reason);
+      else abort(request.#signal, reason);
+    };
+  }
+
   /** @type {string} */
   #url;
   #method;
@@ -29,7 +41,7 @@ export class Request extends Body {
   #headers;
   /** @type {string} */
   #redirect;
-  /** @type {import("./abort.js").AbortSignal} */
+  /** Made when somebody asks for it. @type {AbortSignal | undefined} */
   #signal;
   /** @type {object | undefined} */
   #cf;
@@ -56,7 +68,7 @@ export class Request extends Body {
       this.#headers.set("content-type", type);
     }
     this.#redirect = init.redirect ?? from?.redirect ?? "follow";
-    this.#signal = init.signal ?? from?.signal ?? neverAborted();
+    this.#signal = init.signal ?? from?.signal;
     this.#cf = init.cf ?? from?.cf;
   }
 
@@ -64,7 +76,7 @@ export class Request extends Body {
   get method() { return this.#method; }
   get headers() { return this.#headers; }
   get redirect() { return this.#redirect; }
-  get signal() { return this.#signal; }
+  get signal() { return this.#signal ??= neverAborted(); }
   get cf() { return this.#cf; }
 
   clone() {
@@ -72,7 +84,7 @@ export class Request extends Body {
       method: this.#method,
       headers: this.#headers,
       redirect: this.#redirect,
-      signal: this.#signal,
+      signal: this.signal,
       cf: this.#cf,
     });
     return withSource(copy, cloneSource(this));
@@ -89,7 +101,8 @@ asInterface(Request, "url", "method", "headers", "redirect", "signal", "clone");
 function withSource(request, source) {
   if (source === null) return request;
   const { method, headers, redirect, signal, cf } = request;
-  return new Request(request.url, { method, headers, redirect, signal, cf, body: source });
+  const body = /** @type {any} */ (source);
+  return new Request(request.url, { method, headers, redirect, signal, cf, body });
 }
 
 /** @param {unknown} method */
@@ -105,10 +118,16 @@ function checkedMethod(method) {
 /**
  * A request that the host delivered.
  * @param {string} method @param {string} url @param {string[]} headers flat
- * @param {ArrayBuffer | undefined} body
+ * @param {ArrayBuffer} [whole] @param {number} [pieces] the host's body
  */
-export function incomingRequest(method, url, headers, body) {
-  const request = new Request(url, { method, headers: headersFrom(headers), cf: {} });
-  if (body === undefined || method === "GET" || method === "HEAD") return request;
-  return withSource(request, body);
+export function incomingRequest(method, url, headers, whole, pieces) {
+  const body = pieces === undefined ? whole : new Pieces(pieces);
+  const given = { method, headers: headersFrom(headers), cf: {} };
+  if (body === undefined) return new Request(url, given);
+  if (method === "GET" || method === "HEAD") {
+    // Its body can never be asked for.
+    if (pieces !== undefined) native.bodies.cancel(pieces);
+    return new Request(url, given);
+  }
+  return new Request(url, { ...given, body: /** @type {any} */ (body) });
 }

@@ -1,8 +1,7 @@
-// Response by the Fetch standard, with whole bodies.
+// Response by the Fetch standard.
 
-import { native } from "../internal/native.js";
 import { asInterface } from "../internal/webidl.js";
-import { Body, cloneSource, extract, takeSource } from "./body.js";
+import { Body, cloneSource, extract, sendable, takeSource } from "./body.js";
 import { flatHeaders, Headers } from "./headers.js";
 import { URL } from "./url.js";
 
@@ -88,20 +87,19 @@ export class Response extends Body {
 
   clone() {
     const { status, statusText } = this;
-    return new Response(cloneSource(this), { status, statusText, headers: this.#headers });
+    const source = /** @type {any} */ (cloneSource(this));
+    return new Response(source, { status, statusText, headers: this.#headers });
   }
 }
 
 asInterface(Response, "status", "statusText", "headers", "ok", "type", "url", "redirected", "clone");
 
 /**
- * A response as the host takes it. Its body is used up.
+ * A response as the host takes it: all of its body, a stream of it, or neither. It is used up.
  * @param {Response} response
  */
 export function outgoing(response) {
   if (response.type === "error") throw new TypeError("Response.error() cannot be sent to a client.");
-  const source = takeSource(response);
-  const buffer = typeof source === "string" ? native.encoding.encode(source) : source;
-  const body = buffer === null ? undefined : { buffer, offset: 0, length: buffer.byteLength };
-  return { status: response.status, headers: flatHeaders(response.headers), body };
+  const body = sendable(takeSource(response));
+  return { status: response.status, headers: flatHeaders(response.headers), ...body };
 }

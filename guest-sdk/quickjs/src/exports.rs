@@ -5,10 +5,12 @@ use rquickjs::{Array, ArrayBuffer, Ctx, Result};
 
 use crate::bindings::Guest as JsRoom;
 use crate::bindings::exports::partykit::room::guest::{
-    CloseInfo, Connection, ConnectionInfo, Description, EventId, Guest, MessageResult as Message,
-    Request, RequestHead, RoomInfo, Scope, Timer,
+    Body, BodyEvent, CloseInfo, Connection, ConnectionInfo, Description, EventId, Guest,
+    MessageResult as Message, Request, RequestHead, RoomInfo, Scope, Timer,
 };
-use crate::bindings::partykit::room::types::{FailureResult as Failure, FieldResult as Field};
+use crate::bindings::partykit::room::types::{
+    ContentResult as Content, FailureResult as Failure, FieldResult as Field,
+};
 use crate::runtime::{Hook, call, enter, load};
 
 /// Version of the contract in wit/ that this guest was built for.
@@ -129,16 +131,36 @@ impl Guest for Exports {
                 headers,
             } = request.head;
             let headers = fields(ctx, headers)?;
-            let body = request
-                .body
-                .map(|body| ArrayBuffer::new(ctx.clone(), body))
-                .transpose()?;
+            let (whole, pieces) = match request.body {
+                None => (None, None),
+                Some(Content::Whole(bytes)) => (Some(ArrayBuffer::new(ctx.clone(), bytes)?), None),
+                Some(Content::Pieces(body)) => (None, Some(body as f64)),
+            };
             call(
                 ctx,
                 Hook::Request,
-                (event as f64, method, url, headers, body),
+                (event as f64, method, url, headers, whole, pieces),
             )
         });
+    }
+
+    fn on_body(body: Body, what: BodyEvent) {
+        let body = body as f64;
+        enter(|ctx| -> Result<()> {
+            match what {
+                BodyEvent::Piece(bytes) => {
+                    let bytes = ArrayBuffer::new(ctx.clone(), bytes)?;
+                    call(ctx, Hook::Body, (body, "piece", bytes))
+                }
+                BodyEvent::Finished => call(ctx, Hook::Body, (body, "finished")),
+                BodyEvent::Failed(why) => call(ctx, Hook::Body, (body, "failed", why)),
+                BodyEvent::Ready => call(ctx, Hook::Body, (body, "ready")),
+            }
+        });
+    }
+
+    fn on_abort(event: EventId) {
+        enter(|ctx| -> Result<()> { call(ctx, Hook::Abort, (event as f64,)) });
     }
 
     fn on_timer(timer: Timer) {

@@ -3,11 +3,13 @@
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::bindings::partykit::room::{
-    clock, connections, events, log, random, sections, storage, timers,
+    bodies, clock, connections, events, log, random, sections, storage, timers,
 };
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use recorded::{clock, connections, events, log, random, sections, storage, timers};
+pub(crate) use recorded::{
+    bodies, clock, connections, events, log, random, sections, storage, timers,
+};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) mod recorded;

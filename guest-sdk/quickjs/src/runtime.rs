@@ -33,12 +33,14 @@ pub(crate) enum Hook {
     Error,
     Request,
     Timer,
+    Body,
+    Abort,
     Stranded,
     Warnings,
     Rejected,
 }
 
-const HOOKS: [(Hook, &str); 11] = [
+const HOOKS: [(Hook, &str); 13] = [
     (Hook::Register, "register"),
     (Hook::Start, "onStart"),
     (Hook::Connect, "onConnect"),
@@ -47,6 +49,8 @@ const HOOKS: [(Hook, &str); 11] = [
     (Hook::Error, "onError"),
     (Hook::Request, "onRequest"),
     (Hook::Timer, "onTimer"),
+    (Hook::Body, "onBody"),
+    (Hook::Abort, "onAbort"),
     (Hook::Stranded, "stranded"),
     (Hook::Warnings, "warnings"),
     (Hook::Rejected, "reportRejection"),

@@ -12,18 +12,21 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytestring::ByteString;
 use parking_lot::Mutex;
 use partykit_core::{
-    Clock, ConnectionHandle, ConnectionInfo, Limits, Message, Request, RequestHead, Response,
-    RoomKey,
+    Clock, ConnectionHandle, ConnectionInfo, Limits, Message, RequestHead, Response, RoomKey,
 };
-use partykit_rooms::{Action, ExchangeId, Input, Room};
+use partykit_rooms::{Action, ExchangeId, Input, RequestBody, Room};
 use partykit_storage::CommitLane;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::directory::Directory;
 use super::perform;
 use crate::clock::SystemClock;
+use crate::exchange::{PartSender, PiecesBody};
 use crate::socket::Outbound;
+
+/// Of one run of a room on somebody's task; some tenths of a millisecond of small messages.
+const DELIVERIES_MAX: u32 = 64;
 
 /// How a handshake is answered.
 #[derive(Debug)]
@@ -42,8 +45,25 @@ pub(crate) struct Peer {
     pub(crate) handshake: Option<oneshot::Sender<Handshake>>,
 }
 
+/// One HTTP exchange as the room can reach it.
+pub(crate) struct ExchangeEnds {
+    /// Taken when the request is answered.
+    pub(crate) answer: Option<oneshot::Sender<Answer>>,
+    /// Asks for the next piece of the request's body, when that comes in pieces.
+    pub(crate) pulls: Option<mpsc::UnboundedSender<()>>,
+    /// The response's body, while it is written in pieces.
+    pub(crate) parts: Option<PartSender>,
+}
+
+/// How a request is answered.
+pub(crate) enum Answer {
+    /// At once.
+    Whole(Response),
+    /// The head now, the body piece by piece.
+    Pieces(Response, PiecesBody),
+}
+
 /// What is brought to a room.
-#[derive(Debug)]
 pub(crate) enum Delivery {
     Connect {
         client: ConnectionInfo,
@@ -51,8 +71,10 @@ pub(crate) enum Delivery {
         peer: Peer,
     },
     Request {
-        request: Request,
-        answer: oneshot::Sender<Response>,
+        exchange: ExchangeId,
+        head: RequestHead,
+        body: RequestBody,
+        ends: ExchangeEnds,
     },
     Input(Input),
 }
@@ -61,7 +83,10 @@ impl Delivery {
     fn bytes(&self) -> u64 {
         let bytes = match self {
             Self::Input(Input::Message { message, .. }) => message.len(),
-            Self::Request { request, .. } => request.body.as_ref().map_or(0, bytes::Bytes::len),
+            Self::Request {
+                body: RequestBody::Whole(body),
+                ..
+            } => body.len(),
             _ => 0,
         };
         bytes as u64
@@ -76,27 +101,36 @@ pub(crate) enum Refused {
     Retired(Box<Delivery>),
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inbox {
     queue: VecDeque<Delivery>,
     bytes: u64,
     /// The room itself has as much waiting as it may.
     room_is_full: bool,
+    /// Somebody was refused for want of space, and waits to be told that there is some.
+    somebody_waits: bool,
     retired: bool,
+}
+
+impl Inbox {
+    fn has_space(&self, limits: &Limits) -> bool {
+        !self.room_is_full
+            && (self.queue.len() as u64) < limits.mailbox_events_max
+            && self.bytes < limits.mailbox_bytes_max
+    }
 }
 
 /// The room and what belongs to it on this side of its state machine.
 pub(crate) struct Cell {
     pub(crate) room: Room,
     pub(crate) peers: HashMap<ConnectionHandle, Peer>,
-    pub(crate) exchanges: HashMap<ExchangeId, oneshot::Sender<Response>>,
+    pub(crate) exchanges: HashMap<ExchangeId, ExchangeEnds>,
     /// The room's way to the disk.
     pub(crate) lane: CommitLane,
     pub(crate) alarm_clock: Option<AbortHandle>,
     /// The room has nothing left to do and wants to be dropped.
     pub(crate) evict: bool,
     actions: Vec<Action>,
-    last_exchange: u64,
 }
 
 /// One room of this host.
@@ -111,6 +145,7 @@ pub(crate) struct RoomHandle {
     stopped: AtomicBool,
     stop_seen: Notify,
     last_connection: AtomicU64,
+    last_exchange: AtomicU64,
 }
 
 impl RoomHandle {
@@ -128,7 +163,6 @@ impl RoomHandle {
             alarm_clock: None,
             evict: false,
             actions: Vec::new(),
-            last_exchange: 0,
         };
         Self {
             key,
@@ -140,12 +174,18 @@ impl RoomHandle {
             stopped: AtomicBool::new(false),
             stop_seen: Notify::new(),
             last_connection: AtomicU64::new(0),
+            last_exchange: AtomicU64::new(0),
         }
     }
 
     /// A handle for a new connection.
     pub(crate) fn next_connection(&self) -> ConnectionHandle {
         ConnectionHandle(self.last_connection.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// An id for a new exchange.
+    pub(crate) fn next_exchange(&self) -> ExchangeId {
+        ExchangeId(self.last_exchange.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// Brings something that may have to wait for space. Dropping the future before it is ready
@@ -167,15 +207,12 @@ impl RoomHandle {
     /// is.
     pub(crate) fn try_deliver(self: &Arc<Self>, delivery: Delivery) -> Result<(), Refused> {
         {
-            let limits = &self.limits;
             let mut inbox = self.inbox.lock();
             if inbox.retired {
                 return Err(Refused::Retired(Box::new(delivery)));
             }
-            let full = inbox.room_is_full
-                || inbox.queue.len() as u64 >= limits.mailbox_events_max
-                || inbox.bytes >= limits.mailbox_bytes_max;
-            if full {
+            if !inbox.has_space(&self.limits) {
+                inbox.somebody_waits = true;
                 return Err(Refused::Full(Box::new(delivery)));
             }
             inbox.bytes += delivery.bytes();
@@ -206,19 +243,29 @@ impl RoomHandle {
         }
     }
 
-    /// Runs the room until its inbox is empty, unless somebody else does so already.
+    /// Runs the room until its inbox is empty, unless somebody else does so already. Whoever has
+    /// run it for long hands it on: the caller has a connection of its own to look after.
     fn run(self: &Arc<Self>) {
+        let mut left = DELIVERIES_MAX;
         loop {
             let Some(mut cell) = self.cell.try_lock() else {
                 return;
             };
-            while let Some(delivery) = self.take() {
+            while left > 0
+                && let Some(delivery) = self.take()
+            {
                 cell.step(self, delivery);
+                left -= 1;
             }
             let retired = self.retire_if_wanted(&mut cell);
             drop(cell);
             // Whoever put something in while the room was held has gone away trusting us.
             if retired || self.inbox.lock().queue.is_empty() {
+                return;
+            }
+            if left == 0 {
+                let room = self.clone();
+                self.directory.runtime().spawn(async move { room.run() });
                 return;
             }
         }
@@ -231,11 +278,16 @@ impl RoomHandle {
         Some(delivery)
     }
 
-    fn set_full(&self, full: bool) {
+    /// The room has taken something: whoever waits for space may try again.
+    fn note_space(&self, room_is_full: bool) {
         let mut inbox = self.inbox.lock();
-        let was_full = std::mem::replace(&mut inbox.room_is_full, full);
+        inbox.room_is_full = room_is_full;
+        let wake = inbox.somebody_waits && inbox.has_space(&self.limits);
+        if wake {
+            inbox.somebody_waits = false;
+        }
         drop(inbox);
-        if was_full && !full {
+        if wake {
             self.space.notify_waiters();
         }
     }
@@ -272,12 +324,20 @@ impl RoomHandle {
         }
     }
 
-    /// A message was read.
-    pub(crate) async fn message(self: &Arc<Self>, sender: ConnectionHandle, message: Message) {
+    /// A message was read. While it waits for space its connection is not read, and so is not to
+    /// be taken for a silent one.
+    pub(crate) async fn message(
+        self: &Arc<Self>,
+        sender: ConnectionHandle,
+        message: Message,
+        outbound: &Outbound,
+    ) {
         let delivery = Delivery::Input(Input::Message { sender, message });
         if let Err(Refused::Full(delivery)) = self.try_deliver(delivery) {
+            outbound.hold_heartbeat(true);
             // A retired room has no connections: there is nobody to tell.
             let _ = self.deliver(*delivery).await;
+            outbound.hold_heartbeat(false);
         }
     }
 }
@@ -294,15 +354,24 @@ impl Cell {
                 self.peers.insert(client.handle, peer);
                 Input::Connect { client, request }
             }
-            Delivery::Request { request, answer } => {
-                self.last_exchange += 1;
-                let exchange = ExchangeId(self.last_exchange);
-                self.exchanges.insert(exchange, answer);
-                Input::Request { exchange, request }
+            Delivery::Request {
+                exchange,
+                head,
+                body,
+                ends,
+            } => {
+                self.exchanges.insert(exchange, ends);
+                Input::Request {
+                    exchange,
+                    head,
+                    body,
+                }
             }
         };
-        if let Input::Closed { client, .. } = &input {
-            self.peers.remove(client);
+        match &input {
+            Input::Closed { client, .. } => drop(self.peers.remove(client)),
+            Input::Gone { exchange } => drop(self.exchanges.remove(exchange)),
+            _ => {}
         }
         let now = handle.directory.clock().now();
         let mut actions = std::mem::take(&mut self.actions);
@@ -311,7 +380,7 @@ impl Cell {
             perform::perform(self, handle, action);
         }
         self.actions = actions;
-        handle.set_full(!self.room.has_space());
+        handle.note_space(!self.room.has_space());
     }
 
     /// Arms the one timer that stands for everything the room waits for.

@@ -6,4 +6,6 @@ mod handle;
 mod perform;
 
 pub(crate) use directory::{Directory, RoomMaker};
-pub(crate) use handle::{Delivery, Handshake, Peer, RoomHandle, random_connection_id};
+pub(crate) use handle::{
+    Answer, Delivery, ExchangeEnds, Handshake, Peer, RoomHandle, random_connection_id,
+};

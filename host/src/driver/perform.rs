@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use partykit_core::{Response, RoomBatch};
-use partykit_rooms::{Action, BatchId, Input};
+use partykit_core::{Content, Response, RoomBatch};
+use partykit_rooms::{Action, BatchId, ExchangeId, Input};
 
-use super::handle::{Cell, Handshake, Peer, RoomHandle};
+use super::handle::{Answer, Cell, Handshake, Peer, RoomHandle};
+use crate::exchange::{Part, PiecesBody};
 use crate::socket::Frame;
 
 pub(crate) fn perform(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action) {
@@ -17,12 +18,12 @@ pub(crate) fn perform(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action)
             batch,
             writes,
         } => commit(cell, handle, generation, batch, writes),
-        Action::Respond { exchange, response } => {
-            if let Some(answer) = cell.exchanges.remove(&exchange) {
-                // A client that has gone is no error.
-                let _: Result<(), Response> = answer.send(response);
-            }
-        }
+        Action::Respond { .. }
+        | Action::BodyWrite { .. }
+        | Action::BodyFinish { .. }
+        | Action::BodyAbort { .. }
+        | Action::Pull { .. }
+        | Action::CancelBody { .. } => exchange(cell, handle, action),
         Action::Broadcast {
             connections,
             message,
@@ -58,6 +59,81 @@ pub(crate) fn perform(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action)
             cell.wake_at(handle, directory.clock(), monotonic_us);
         }
         Action::Evict => cell.evict = true,
+    }
+}
+
+/// An exchange whose client has gone is not there any more, which is no error.
+fn exchange(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action) {
+    match action {
+        Action::Respond { exchange, response } => respond(cell, handle, exchange, response),
+        Action::BodyWrite { exchange, piece } => {
+            let parts = cell
+                .exchanges
+                .get(&exchange)
+                .and_then(|ends| ends.parts.as_ref());
+            // A client that goes says so by an input of its own.
+            let _ = parts.map(|parts| parts.send(Part::Piece(piece)));
+        }
+        Action::BodyFinish { exchange } => {
+            let ends = cell.exchanges.get_mut(&exchange);
+            if let Some(parts) = ends.and_then(|ends| ends.parts.take()) {
+                let _ = parts.send(Part::End);
+                end_exchange(cell, handle, exchange);
+            }
+        }
+        Action::BodyAbort { exchange } => {
+            // Dropping the sender breaks the response off.
+            if cell
+                .exchanges
+                .get(&exchange)
+                .is_some_and(|ends| ends.parts.is_some())
+            {
+                end_exchange(cell, handle, exchange);
+            }
+        }
+        Action::Pull { exchange } => {
+            let pulls = cell
+                .exchanges
+                .get(&exchange)
+                .and_then(|ends| ends.pulls.as_ref());
+            let _ = pulls.map(|pulls| pulls.send(()));
+        }
+        Action::CancelBody { exchange } => {
+            if let Some(ends) = cell.exchanges.get_mut(&exchange) {
+                ends.pulls = None;
+            }
+        }
+        _ => {}
+    }
+}
+
+fn respond(cell: &mut Cell, handle: &Arc<RoomHandle>, exchange: ExchangeId, response: Response) {
+    let Some(ends) = cell.exchanges.get_mut(&exchange) else {
+        return;
+    };
+    let Some(answer) = ends.answer.take() else {
+        return;
+    };
+    // A client that has gone says so by an input of its own.
+    match response.body {
+        Content::Whole(_) => {
+            let _ = answer.send(Answer::Whole(response));
+            end_exchange(cell, handle, exchange);
+        }
+        Content::Pieces(_) => {
+            let (parts, body) = PiecesBody::new(handle.clone(), exchange);
+            ends.parts = Some(parts);
+            let _ = answer.send(Answer::Pieces(response, body));
+        }
+    }
+}
+
+/// The answer is out or broken off: what is left of the request is not read any more.
+fn end_exchange(cell: &mut Cell, handle: &Arc<RoomHandle>, exchange: ExchangeId) {
+    let ends = cell.exchanges.remove(&exchange);
+    if ends.is_some_and(|ends| ends.pulls.is_some()) {
+        let failure = Some("the request was answered before its body was read".to_owned());
+        handle.tell_later(Input::BodyEnd { exchange, failure });
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -12,13 +13,16 @@ use http::{HeaderValue, header};
 use partykit_core::{
     CloseInfo, ConnectionHandle, ConnectionInfo, RequestHead, RoomKey, close_code,
 };
-use partykit_rooms::Input;
-use tokio::sync::oneshot;
+use partykit_rooms::{ExchangeId, Input, RequestBody};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::app::App;
 use crate::body;
-use crate::driver::{Delivery, Handshake, Peer, RoomHandle, random_connection_id};
+use crate::driver::{
+    Answer, Delivery, ExchangeEnds, Handshake, Peer, RoomHandle, random_connection_id,
+};
 use crate::error::RouteError;
+use crate::exchange::feed;
 use crate::router::Request;
 use crate::socket::{Outbound, Socket, serve};
 
@@ -35,28 +39,91 @@ pub(crate) async fn request(
     client: IpAddr,
     request: Request,
 ) -> Result<Response, RouteError> {
-    let head = body::head(&request, client);
+    let head = body::head(&request, client)?;
     let max = app.directory.maker().limits.body_bytes_max;
-    let body = body::read(request.into_body(), max).await?;
-    let (answer, answered) = oneshot::channel();
-    let request = partykit_core::Request { head, body };
-    bring(app, &key, Delivery::Request { request, answer }).await?;
-    let response = answered.await.map_err(|_| RouteError::NoAnswer)?;
-    Ok(body::to_http(response))
+    let limit = Duration::from_millis(app.limits.body_piece_ms);
+    let (body, stream) = body::read(request.into_body(), max, limit).await?;
+    let mut asked = ask(app, &key, head, body, stream).await?;
+    let answer = (&mut asked.answered)
+        .await
+        .map_err(|_| RouteError::NoAnswer)?;
+    asked.is_answered = true;
+    Ok(match answer {
+        Answer::Whole(response) => body::to_http(response),
+        Answer::Pieces(response, pieces) => body::with_body(response, Body::new(pieces)),
+    })
 }
 
-/// A room that was evicted between being found and being asked is asked for again.
-async fn bring(
+/// A request that is not answered. Dropped before it is, which is what happens when the client
+/// goes away, it tells the room.
+struct Asked {
+    room: Arc<RoomHandle>,
+    exchange: ExchangeId,
+    answered: oneshot::Receiver<Answer>,
+    is_answered: bool,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.room.tell_later(Input::Gone {
+                exchange: self.exchange,
+            });
+        }
+    }
+}
+
+/// Brings a request to its room; one that was evicted meanwhile is asked for again.
+async fn ask(
     app: &Arc<App>,
     key: &RoomKey,
-    mut delivery: Delivery,
-) -> Result<Arc<RoomHandle>, RouteError> {
+    mut head: RequestHead,
+    mut body: RequestBody,
+    stream: Option<Body>,
+) -> Result<Asked, RouteError> {
     loop {
         let room = app.directory.get_or_create(key)?;
-        match room.deliver(delivery).await {
-            Ok(()) => return Ok(room),
-            Err(back) => delivery = back,
+        let exchange = room.next_exchange();
+        let (answer, answered) = oneshot::channel();
+        let (pulls, pulled) = mpsc::unbounded_channel();
+        let pulls = stream.is_some().then_some(pulls);
+        let ends = ExchangeEnds {
+            answer: Some(answer),
+            pulls,
+            parts: None,
+        };
+        let mut asked = Asked {
+            room: room.clone(),
+            exchange,
+            answered,
+            is_answered: false,
+        };
+        match room
+            .deliver(Delivery::Request {
+                exchange,
+                head,
+                body,
+                ends,
+            })
+            .await
+        {
+            Ok(()) => {
+                if let Some(stream) = stream {
+                    let limit = Duration::from_millis(app.limits.body_piece_ms);
+                    tokio::spawn(feed(room, exchange, stream, pulled, limit));
+                }
+                return Ok(asked);
+            }
+            Err(Delivery::Request {
+                head: head_back,
+                body: body_back,
+                ..
+            }) => {
+                (head, body) = (head_back, body_back);
+            }
+            Err(_) => return Err(RouteError::NoAnswer),
         }
+        asked.is_answered = true;
     }
 }
 
@@ -68,7 +135,7 @@ pub(crate) async fn connect(
     mut request: Request,
 ) -> Result<Response, RouteError> {
     check_handshake(&request)?;
-    let head = body::head(&request, client);
+    let head = body::head(&request, client)?;
     let protocol = first_protocol(&request);
     let Ok((mut response, upgraded)) = upgrade::upgrade(&mut request) else {
         return Err(RouteError::Handshake("Sec-WebSocket-Key"));

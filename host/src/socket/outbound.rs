@@ -26,6 +26,8 @@ pub(crate) struct Outbound {
     filled: Notify,
     /// Something was read since the last look.
     heard: AtomicBool,
+    /// Reading is held back by this side.
+    is_held: AtomicBool,
 }
 
 impl Outbound {
@@ -35,6 +37,7 @@ impl Outbound {
             bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX),
             filled: Notify::new(),
             heard: AtomicBool::new(true),
+            is_held: AtomicBool::new(false),
         }
     }
 
@@ -103,9 +106,20 @@ impl Outbound {
         self.heard.store(true, Ordering::Relaxed);
     }
 
-    /// Whether something was read since the last call.
+    /// While reading is held back, silence proves nothing.
+    pub(crate) fn hold_heartbeat(&self, held: bool) {
+        self.is_held.store(held, Ordering::Relaxed);
+        self.heard();
+    }
+
+    /// Whether a Close frame is queued or written.
+    pub(super) fn is_closing(&self) -> bool {
+        self.queue.lock().closing
+    }
+
+    /// Whether something was read since the last call, or could not be.
     pub(super) fn take_heard(&self) -> bool {
-        self.heard.swap(false, Ordering::Relaxed)
+        self.heard.swap(false, Ordering::Relaxed) || self.is_held.load(Ordering::Relaxed)
     }
 }
 

@@ -1,7 +1,9 @@
 //! The life of one connection after its handshake: a read loop and a write loop, until both sides
 //! have closed, one is gone, or a time limit passes. Whatever happens, the room is told once.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +13,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use partykit_core::{CloseInfo, ConnectionHandle, close_code};
 use partykit_rooms::Input;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -74,6 +76,27 @@ fn prefixed(read_already: Bytes, rest: impl AsyncRead + Unpin) -> impl AsyncRead
     std::io::Cursor::new(read_already).chain(rest)
 }
 
+/// Every byte that arrives shows that the peer is there: a large message on a slow line comes in
+/// one frame, inside which no pong can be sent.
+struct Heard<'a, R> {
+    inner: R,
+    outbound: &'a Outbound,
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Heard<'_, R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let read = Pin::new(&mut self.inner).poll_read(context, buffer);
+        if read.is_ready() {
+            self.outbound.heard();
+        }
+        read
+    }
+}
+
 fn gone() -> CloseInfo {
     CloseInfo {
         code: close_code::ABNORMAL,
@@ -87,11 +110,16 @@ async fn run(
     mut write: impl AsyncWrite + Unpin,
     socket: &Socket,
 ) {
-    let (frames, _) = after_handshake_split(&mut read, tokio::io::sink(), Role::Server);
+    let heard = Heard {
+        inner: &mut read,
+        outbound: &socket.outbound,
+    };
+    let (frames, _) = after_handshake_split(heard, tokio::io::sink(), Role::Server);
     let mut reader = MessageReader::new(frames, socket.message_bytes_max);
     let heartbeat = Heartbeat {
         ping_interval: Duration::from_millis(socket.limits.ping_interval_ms),
         pong: Duration::from_millis(socket.limits.pong_ms),
+        close: Duration::from_millis(socket.limits.close_ms),
     };
     let mut writing = Box::pin(write_loop(&mut write, &socket.outbound, heartbeat));
     let mut reading = Box::pin(read_loop(&mut reader, socket));
@@ -130,10 +158,12 @@ async fn read_loop<S: AsyncRead + Unpin>(
     let outbound = &socket.outbound;
     loop {
         let incoming = reader.next().await;
-        outbound.heard();
         match incoming {
             Ok(Incoming::Message(message)) => {
-                socket.room.message(socket.connection, message).await;
+                socket
+                    .room
+                    .message(socket.connection, message, outbound)
+                    .await;
             }
             Ok(Incoming::Ping(payload)) => outbound.push(&Frame::pong(&payload)),
             Ok(Incoming::Pong) => {}

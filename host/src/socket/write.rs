@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use std::time::Duration;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::frame::Frame;
 use super::outbound::Outbound;
@@ -13,6 +13,9 @@ use super::outbound::Outbound;
 /// One round takes about so much from the queue, so that a broadcast to slow readers does not
 /// keep more than this beside each queue.
 const ROUND_BYTES_MAX: usize = 256 * 1024;
+
+/// How often a write that waits looks whether its connection is being closed.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Linux takes at most 1,024 pieces at once.
 const PIECES_MAX: usize = 256;
@@ -22,6 +25,8 @@ const PIECES_MAX: usize = 256;
 pub(crate) struct Heartbeat {
     pub(crate) ping_interval: Duration,
     pub(crate) pong: Duration,
+    /// How long a Close frame may wait to be written, and no byte be taken at all.
+    pub(crate) close: Duration,
 }
 
 /// How a write loop ended.
@@ -47,7 +52,10 @@ pub(crate) async fn write_loop(
     loop {
         let closed = outbound.take(ROUND_BYTES_MAX, &mut frames);
         if !frames.is_empty() {
-            if write_all(stream, &frames).await.is_err() {
+            if write_all(stream, &frames, outbound, heartbeat)
+                .await
+                .is_err()
+            {
                 return WriteEnd::Broken;
             }
             frames.clear();
@@ -76,24 +84,48 @@ pub(crate) async fn write_loop(
     }
 }
 
-async fn write_all(stream: &mut (impl AsyncWrite + Unpin), frames: &[Frame]) -> io::Result<()> {
+/// Writes the frames, or fails when the peer takes nothing for too long: nothing else would end a
+/// connection whose reader has stopped reading.
+async fn write_all(
+    stream: &mut (impl AsyncWrite + Unpin),
+    frames: &[Frame],
+    outbound: &Outbound,
+    heartbeat: Heartbeat,
+) -> io::Result<()> {
     let mut pieces: Vec<_> = frames
         .iter()
         .flat_map(Frame::pieces)
-        .map(|p| IoSlice::new(p))
+        .map(|piece| IoSlice::new(piece))
         .collect();
     let mut rest = &mut pieces[..];
     while !rest.is_empty() {
         let count = rest.len().min(PIECES_MAX);
-        let written = stream
-            .write_vectored(rest.get(..count).unwrap_or_default())
-            .await?;
+        let writing = stream.write_vectored(rest.get(..count).unwrap_or_default());
+        let written = tokio::select! {
+            // The timer is not even armed while the socket takes what it is given.
+            biased;
+            written = writing => written?,
+            () = stuck(outbound, heartbeat) => return Err(io::ErrorKind::TimedOut.into()),
+        };
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
         IoSlice::advance_slices(&mut rest, written);
     }
     stream.flush().await
+}
+
+/// Ready when a write has waited too long: as long as a ping may, and shorter once the connection
+/// is being closed.
+async fn stuck(outbound: &Outbound, heartbeat: Heartbeat) {
+    let patience = Instant::now() + heartbeat.ping_interval + heartbeat.pong;
+    while !outbound.is_closing() {
+        if Instant::now() >= patience {
+            return;
+        }
+        sleep(heartbeat.close.min(LOOK)).await;
+    }
+    sleep(heartbeat.close).await;
 }
 
 #[cfg(test)]
@@ -107,6 +139,7 @@ mod tests {
         Heartbeat {
             ping_interval: Duration::from_secs(25),
             pong: Duration::from_secs(10),
+            close: Duration::from_secs(5),
         }
     }
 
@@ -161,5 +194,37 @@ mod tests {
         };
         let (end, ()) = tokio::join!(write_loop(&mut ours, &outbound, heartbeat()), answer);
         assert_eq!(end, WriteEnd::Closed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_is_given_up() {
+        let outbound = Outbound::new(1000);
+        let (mut ours, _theirs) = tokio::io::duplex(1);
+        outbound.push(&Frame::message(&Message::Text("never read".into())));
+        let started = Instant::now();
+        let end = write_loop(&mut ours, &outbound, heartbeat()).await;
+        assert_eq!(end, WriteEnd::Broken);
+        assert_eq!(started.elapsed(), Duration::from_secs(35));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_is_given_up_sooner_once_it_is_being_closed() {
+        let outbound = Outbound::new(20);
+        let (mut ours, _theirs) = tokio::io::duplex(1);
+        let frame = Frame::message(&Message::Text("never read".into()));
+        outbound.push(&frame);
+        let close = async {
+            sleep(Duration::from_secs(2)).await;
+            outbound.push(&frame);
+            outbound.push(&frame);
+        };
+        let started = Instant::now();
+        let (end, ()) = tokio::join!(write_loop(&mut ours, &outbound, heartbeat()), close);
+        assert_eq!(end, WriteEnd::Broken);
+        assert!(
+            started.elapsed() <= Duration::from_secs(9),
+            "{:?}",
+            started.elapsed()
+        );
     }
 }

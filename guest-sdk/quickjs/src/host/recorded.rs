@@ -13,6 +13,12 @@ pub(crate) struct Recorded {
     pub(crate) counter: u64,
     /// Open sections, innermost last.
     pub(crate) sections: Vec<u64>,
+    /// Writes to bodies are answered with "enough".
+    pub(crate) bodies_are_full: bool,
+    /// Events were ended by the host: settling them is refused.
+    pub(crate) settled_already: bool,
+    /// Bodies that the host has forgotten.
+    pub(crate) gone: Vec<u64>,
     /// Entries of one page of a listing; 0 is no limit.
     pub(crate) page: usize,
 }
@@ -77,9 +83,12 @@ pub(crate) mod random {
 
 pub(crate) mod events {
     pub(crate) use crate::bindings::partykit::room::events::Outcome;
-    use crate::bindings::partykit::room::types::Refusal;
+    use crate::bindings::partykit::room::types::{ContentParam, Refusal};
 
     pub(crate) fn settle(event: u64, outcome: Outcome<'_>) -> Result<(), Refusal> {
+        if super::with(|host| host.settled_already) {
+            return Err(Refusal::Gone);
+        }
         super::record(match outcome {
             Outcome::Done => format!("settle {event} done"),
             Outcome::Failed(failure) => match failure.status {
@@ -91,7 +100,10 @@ pub(crate) mod events {
                 let headers: Vec<String> = pairs
                     .map(|(name, value)| format!("{name}={value}"))
                     .collect();
-                let body = String::from_utf8_lossy(response.body);
+                let body = match response.body {
+                    ContentParam::Whole(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                    ContentParam::Pieces(body) => format!("pieces {body}"),
+                };
                 format!(
                     "settle {event} {} [{}] {body}",
                     response.status,
@@ -169,6 +181,50 @@ pub(crate) mod connections {
         let code = code.map_or("-".to_owned(), |code| code.to_string());
         super::record(format!("close {connection} {code} {reason}"));
         Ok(())
+    }
+}
+
+pub(crate) mod bodies {
+    use crate::bindings::partykit::room::types::Refusal;
+
+    pub(crate) fn open() -> Result<u64, Refusal> {
+        let body = super::next();
+        super::record(format!("open {body}"));
+        Ok(body)
+    }
+
+    pub(crate) fn write(body: u64, piece: &[u8], scope: u64) -> Result<bool, Refusal> {
+        known(body)?;
+        let piece = String::from_utf8_lossy(piece);
+        super::record(format!("write {body} {piece} scope {scope}"));
+        Ok(!super::with(|host| host.bodies_are_full))
+    }
+
+    pub(crate) fn finish(body: u64) -> Result<(), Refusal> {
+        known(body)?;
+        super::record(format!("finish {body}"));
+        Ok(())
+    }
+
+    pub(crate) fn abort(body: u64) {
+        super::record(format!("abort {body}"));
+    }
+
+    pub(crate) fn pull(body: u64, scope: u64) -> Result<(), Refusal> {
+        known(body)?;
+        super::record(format!("pull {body} scope {scope}"));
+        Ok(())
+    }
+
+    pub(crate) fn cancel(body: u64) {
+        super::record(format!("cancel {body}"));
+    }
+
+    fn known(body: u64) -> Result<(), Refusal> {
+        match super::with(|host| host.gone.contains(&body)) {
+            true => Err(Refusal::Gone),
+            false => Ok(()),
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use rquickjs::promise::PromiseState;
 use rquickjs::{Array, ArrayBuffer, Result, Value};
 
 use super::Interfaces;
-use crate::bindings::partykit::room::types::{FailureParam as Failure, Response};
+use crate::bindings::partykit::room::types::{
+    ContentParam as Content, FailureParam as Failure, Response,
+};
 use crate::bridge::{Text, Window};
 use crate::host::events::{Outcome, settle};
 
@@ -16,6 +18,7 @@ pub(super) fn install(native: &Interfaces<'_>) -> Result<()> {
     native.add("isFulfilled", is_fulfilled)?;
     native.add("failed", failed)?;
     native.add("response", response)?;
+    native.add("streamed", streamed)?;
     Ok(())
 }
 
@@ -45,19 +48,13 @@ fn response<'js>(
     offset: usize,
     length: usize,
 ) -> Result<()> {
-    let texts: Vec<Text<'js>> = (0..headers.len())
-        .map(|at| headers.get(at))
-        .collect::<Result<_>>()?;
-    let (pairs, _) = texts.as_chunks::<2>();
-    let fields: Vec<(&str, &str)> = pairs
-        .iter()
-        .map(|[name, value]| (&**name, &**value))
-        .collect();
+    let texts = texts(&headers)?;
+    let fields = fields(&texts);
     let answer = |body: &[u8]| {
         let response = Response {
             status,
             headers: &fields,
-            body,
+            body: Content::Whole(body),
         };
         drop(settle(event as u64, Outcome::Response(response)));
     };
@@ -73,4 +70,25 @@ fn response<'js>(
             Ok(())
         }
     }
+}
+
+/// A response whose body is written from now on. Whether the event was still owed one.
+fn streamed(event: f64, status: u16, headers: Array<'_>, body: f64) -> Result<bool> {
+    let texts = texts(&headers)?;
+    let response = Response {
+        status,
+        headers: &fields(&texts),
+        body: Content::Pieces(body as u64),
+    };
+    Ok(settle(event as u64, Outcome::Response(response)).is_ok())
+}
+
+fn texts<'js>(headers: &Array<'js>) -> Result<Vec<Text<'js>>> {
+    (0..headers.len()).map(|at| headers.get(at)).collect()
+}
+
+fn fields<'a>(texts: &'a [Text<'_>]) -> Vec<(&'a str, &'a str)> {
+    let (pairs, _) = texts.as_chunks::<2>();
+    let pairs = pairs.iter();
+    pairs.map(|[name, value]| (&**name, &**value)).collect()
 }

@@ -3,6 +3,7 @@
 
 mod life;
 mod loading;
+mod streams;
 mod turns;
 mod values;
 mod web;
@@ -11,7 +12,7 @@ use crate::bindings::Guest as _;
 use crate::bindings::exports::partykit::room::guest::{
     CloseInfo, ConnectionInfo, Guest as _, MessageResult, Request, RequestHead, RoomInfo,
 };
-use crate::bindings::partykit::room::types::FailureResult;
+use crate::bindings::partykit::room::types::{ContentResult, FailureResult};
 use crate::exports::Exports;
 use crate::host::recorded;
 
@@ -81,12 +82,16 @@ fn close(event: u64, connection: u64, code: u16, was_clean: bool) {
 }
 
 fn request(event: u64, method: &str, path: &str, body: Option<&str>) {
+    let body = body.map(|body| ContentResult::Whole(body.as_bytes().to_vec()));
+    request_with(event, method, path, body);
+}
+
+fn request_with(event: u64, method: &str, path: &str, body: Option<ContentResult>) {
     let head = RequestHead {
         method: method.to_owned(),
         url: format!("http://host{path}"),
         headers: vec![("Content-Type".to_owned(), "text/plain".to_owned())],
     };
-    let body = body.map(|body| body.as_bytes().to_vec());
     Exports::on_request(event, Request { head, body });
 }
 

@@ -82,6 +82,12 @@ pub enum GuestError {
         /// What the engine says about it.
         message: String,
     },
+    /// Its writes could not be made durable.
+    #[error("its writes could not be stored: {message}")]
+    Storage {
+        /// What the store says.
+        message: String,
+    },
     /// The host could not make a guest.
     #[error("the host could not start a guest: {message}")]
     Host {
@@ -95,7 +101,7 @@ impl GuestError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Host { .. } => Fault::Host,
+            Self::Host { .. } | Self::Storage { .. } => Fault::Host,
             _ => Fault::Guest,
         }
     }
@@ -110,6 +116,7 @@ impl GuestError {
             Self::EffectLimit { .. } => "guest.effect_limit",
             Self::Trap { .. } => "guest.trap",
             Self::Host { .. } => "guest.host",
+            Self::Storage { .. } => "guest.storage",
         }
     }
 }

@@ -3,11 +3,12 @@
 //! Every variant of [`Event`] is one export of wit/room.wit; every event with an [`EventId`] is
 //! owed exactly one settle.
 
+use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::{
-    CloseInfo, ConnectionHandle, EventId, InternalId, Message, PartyName, Request, RequestHead,
-    Response, RoomId, Scope, TimerHandle,
+    BodyHandle, CloseInfo, ConnectionHandle, EventId, InternalId, Message, PartyName, Request,
+    RequestHead, Response, RoomId, Scope, TimerHandle,
 };
 
 /// Who a room is, as its code sees it.
@@ -87,6 +88,18 @@ pub enum Event {
         /// The whole request.
         request: Request,
     },
+    /// Something became of a body.
+    Body {
+        /// Which one.
+        body: BodyHandle,
+        /// What.
+        what: BodyEvent,
+    },
+    /// The client of a request that is not settled has gone.
+    Abort {
+        /// The request's event.
+        event: EventId,
+    },
     /// An armed timer is due.
     Timer {
         /// Which one.
@@ -105,9 +118,22 @@ impl Event {
             | Self::Close { event, .. }
             | Self::Error { event, .. }
             | Self::Request { event, .. } => Some(*event),
-            Self::Timer { .. } => None,
+            Self::Body { .. } | Self::Abort { .. } | Self::Timer { .. } => None,
         }
     }
+}
+
+/// What became of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BodyEvent {
+    /// The answer to a pull.
+    Piece(Bytes),
+    /// The answer to a pull: nothing is left.
+    Finished,
+    /// It cannot be read or written any further.
+    Failed(String),
+    /// A write that answered "enough" has been taken.
+    Ready,
 }
 
 /// How the handler of an event ended.

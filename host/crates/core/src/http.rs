@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::BodyHandle;
+
 /// A header: its name in lower case, its value read as Latin-1.
 pub type Field = (String, String);
 
@@ -16,16 +18,25 @@ pub struct RequestHead {
     pub headers: Vec<Field>,
 }
 
-/// A whole request.
+/// The bytes of a request or response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// All of them.
+    Whole(Bytes),
+    /// They come, or are still to be written, piece by piece.
+    Pieces(BodyHandle),
+}
+
+/// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// Method, URL and headers.
     pub head: RequestHead,
     /// `None` when there is no body, which is not the same as an empty one.
-    pub body: Option<Bytes>,
+    pub body: Option<Content>,
 }
 
-/// A whole response.
+/// A response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     /// 200 to 599: the guest runtime refuses others.
@@ -33,7 +44,7 @@ pub struct Response {
     /// In the order to be sent.
     pub headers: Vec<Field>,
     /// The body, possibly empty.
-    pub body: Bytes,
+    pub body: Content,
 }
 
 impl Response {
@@ -47,7 +58,7 @@ impl Response {
         Self {
             status,
             headers,
-            body: Bytes::from(text.into()),
+            body: Content::Whole(Bytes::from(text.into())),
         }
     }
 }

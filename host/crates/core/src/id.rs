@@ -238,6 +238,10 @@ handle! {
     EventId
 }
 handle! {
+    /// One body that is read or written piece by piece.
+    BodyHandle
+}
+handle! {
     /// One armed timer.
     TimerHandle
 }

@@ -19,12 +19,12 @@ mod store;
 
 pub use clock::{Clock, Entropy, Now};
 pub use error::{Fault, GuestError, LimitName, Refusal};
-pub use event::{ConnectionInfo, Event, Failure, Outcome, RoomInfo, SectionEnding};
+pub use event::{BodyEvent, ConnectionInfo, Event, Failure, Outcome, RoomInfo, SectionEnding};
 pub use guest::{Description, Guest, GuestFactory};
-pub use http::{Field, Request, RequestHead, Response};
+pub use http::{Content, Field, Request, RequestHead, Response};
 pub use id::{
-    ConnectionHandle, EventId, IdError, InternalId, PartyName, ProjectName, RoomId, RoomKey, Scope,
-    TimerHandle,
+    BodyHandle, ConnectionHandle, EventId, IdError, InternalId, PartyName, ProjectName, RoomId,
+    RoomKey, Scope, TimerHandle,
 };
 pub use limits::Limits;
 pub use log::{LogLevel, LogLine};

@@ -26,6 +26,11 @@ pub struct Limits {
     pub message_bytes_max: u64,
     /// One request body, and one response body.
     pub body_bytes_max: u64,
+    /// Pieces of one response body that its client has not taken; with half of it waiting, the
+    /// guest is asked to pause.
+    pub body_buffer_bytes_max: u64,
+    /// Bodies of one room that are open at one time.
+    pub bodies_max: u64,
     /// Events that wait for one room.
     pub mailbox_events_max: u64,
     /// Bytes of messages and bodies that wait for one room.
@@ -76,6 +81,8 @@ impl Default for Limits {
             // What current workerd accepts; PartyKit's own was 1 MiB.
             message_bytes_max: 32 * MIB,
             body_bytes_max: 100 * MIB,
+            body_buffer_bytes_max: MIB,
+            bodies_max: 10_000,
             mailbox_events_max: 4096,
             mailbox_bytes_max: 64 * MIB,
             connection_buffer_bytes_max: 64 * MIB,

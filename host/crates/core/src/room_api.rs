@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::{
-    ConnectionHandle, EventId, LogLevel, Message, Outcome, Page, Range, Refusal, Scope,
+    BodyHandle, ConnectionHandle, EventId, LogLevel, Message, Outcome, Page, Range, Refusal, Scope,
     SectionEnding, TimerHandle,
 };
 
@@ -57,6 +57,37 @@ pub trait RoomApi {
         code: Option<u16>,
         reason: String,
     ) -> Result<(), Refusal>;
+
+    /// Makes a body to be given in a response.
+    ///
+    /// # Errors
+    /// `bodies_max`.
+    fn body_open(&mut self) -> Result<BodyHandle, Refusal>;
+
+    /// Queues a piece; false says "enough", and `Ready` follows in that scope.
+    ///
+    /// # Errors
+    /// `Gone` when it is finished, aborted or its client has gone; `body_buffer_bytes_max`.
+    fn body_write(&mut self, body: BodyHandle, piece: Bytes, scope: Scope)
+    -> Result<bool, Refusal>;
+
+    /// The body is whole.
+    ///
+    /// # Errors
+    /// As for writing.
+    fn body_finish(&mut self, body: BodyHandle) -> Result<(), Refusal>;
+
+    /// The body breaks off; unknown ones are ignored.
+    fn body_abort(&mut self, body: BodyHandle);
+
+    /// Asks for the next piece of a request's body.
+    ///
+    /// # Errors
+    /// `Gone` when there is none, `Invalid` while another pull is not answered.
+    fn body_pull(&mut self, body: BodyHandle, scope: Scope) -> Result<(), Refusal>;
+
+    /// The rest of a request's body is not wanted; unknown ones are ignored.
+    fn body_cancel(&mut self, body: BodyHandle);
 
     /// Reads a value; sees the writes of this turn and of every earlier one.
     ///

@@ -45,7 +45,7 @@ pub struct RoomBatch {
 #[non_exhaustive]
 pub enum CommitError {
     /// The disk is full. Nothing was written.
-    #[error("no space left for the store")]
+    #[error("no space left for the store; free some of the disk, or move its directory")]
     NoSpace,
     /// The batch is larger than the store can take. Nothing was written.
     #[error("a batch of {bytes} bytes is more than the store takes")]

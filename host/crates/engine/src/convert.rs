@@ -52,6 +52,22 @@ pub(crate) fn request_head<'a>(
     }
 }
 
+pub(crate) fn content(content: &core::Content) -> types::ContentParam<'_> {
+    match content {
+        core::Content::Whole(bytes) => types::ContentParam::Whole(bytes),
+        core::Content::Pieces(body) => types::ContentParam::Pieces(body.0),
+    }
+}
+
+pub(crate) fn body_event(what: &core::BodyEvent) -> guest::BodyEvent<'_> {
+    match what {
+        core::BodyEvent::Piece(bytes) => guest::BodyEvent::Piece(bytes),
+        core::BodyEvent::Finished => guest::BodyEvent::Finished,
+        core::BodyEvent::Failed(why) => guest::BodyEvent::Failed(why),
+        core::BodyEvent::Ready => guest::BodyEvent::Ready,
+    }
+}
+
 /// The guest reads a sentence; which limit it was is in the sentence.
 pub(crate) fn refusal(refusal: core::Refusal) -> types::Refusal {
     match refusal {
@@ -90,13 +106,20 @@ pub(crate) fn outcome_from(outcome: events::Outcome) -> core::Outcome {
         events::Outcome::Response(response) => core::Outcome::Response(core::Response {
             status: response.status,
             headers: response.headers,
-            body: Bytes::from(response.body),
+            body: content_from(response.body),
         }),
         events::Outcome::Failed(failure) => core::Outcome::Failed(core::Failure {
             message: failure.message,
             detail: failure.detail,
             status: failure.status,
         }),
+    }
+}
+
+fn content_from(content: types::ContentResult) -> core::Content {
+    match content {
+        types::ContentResult::Whole(bytes) => core::Content::Whole(Bytes::from(bytes)),
+        types::ContentResult::Pieces(body) => core::Content::Pieces(core::BodyHandle(body)),
     }
 }
 
@@ -205,14 +228,14 @@ mod tests {
         let response = events::Outcome::Response(types::Response {
             status: 201,
             headers: vec![("a".to_owned(), "b".to_owned())],
-            body: b"body".to_vec(),
+            body: types::ContentResult::Whole(b"body".to_vec()),
         });
         assert_eq!(
             outcome_from(response),
             core::Outcome::Response(core::Response {
                 status: 201,
                 headers: vec![("a".to_owned(), "b".to_owned())],
-                body: Bytes::from_static(b"body"),
+                body: core::Content::Whole(Bytes::from_static(b"body")),
             })
         );
     }

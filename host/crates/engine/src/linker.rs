@@ -5,7 +5,7 @@ use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::partykit::room::{
-    clock, connections, events, log, random, sections, storage, timers, types,
+    bodies, clock, connections, events, log, random, sections, storage, timers, types,
 };
 use crate::state::GuestState;
 
@@ -17,6 +17,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     events::add_to_linker::<_, Own>(&mut linker, |state| state)?;
     sections::add_to_linker::<_, Own>(&mut linker, |state| state)?;
     connections::add_to_linker::<_, Own>(&mut linker, |state| state)?;
+    bodies::add_to_linker::<_, Own>(&mut linker, |state| state)?;
     storage::add_to_linker::<_, Own>(&mut linker, |state| state)?;
     timers::add_to_linker::<_, Own>(&mut linker, |state| state)?;
     clock::add_to_linker::<_, Own>(&mut linker, |state| state)?;

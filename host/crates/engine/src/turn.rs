@@ -5,7 +5,9 @@ use partykit_core::Event;
 use wasmtime::Store;
 
 use crate::bindings::exports::partykit::room::guest;
-use crate::convert::{close_info, connection_info, fields, message, request_head};
+use crate::convert::{
+    body_event, close_info, connection_info, content, fields, message, request_head,
+};
 use crate::state::GuestState;
 
 /// Calls the guest with one event and returns when its job queue is dry.
@@ -44,10 +46,12 @@ pub(crate) fn deliver(
             let headers = fields(&request.head.headers);
             let request = guest::Request {
                 head: request_head(&request.head, &headers),
-                body: request.body.as_deref(),
+                body: request.body.as_ref().map(content),
             };
             guest.call_on_request(store, event.0, request)
         }
+        Event::Body { body, what } => guest.call_on_body(store, body.0, body_event(what)),
+        Event::Abort { event } => guest.call_on_abort(store, event.0),
         Event::Start { event, scope, room } => {
             let internal_id = room.internal_id.to_string();
             let room = guest::RoomInfo {

@@ -1,10 +1,11 @@
 //! What goes into a room and what comes out of it, as data. The driver turns sockets, disks and
 //! clocks into [`Input`]s and carries out [`Action`]s; a simulation does the same from a seed.
 
+use bytes::Bytes;
 use bytestring::ByteString;
 use partykit_core::{
     CloseInfo, CommitError, CommitSeq, ConnectionHandle, ConnectionInfo, GuestError, LogLine,
-    Message, Request, RequestHead, Response, RoomBatch,
+    Message, RequestHead, Response, RoomBatch,
 };
 
 /// One HTTP request that waits for its answer; given out by the driver.
@@ -14,6 +15,17 @@ pub struct ExchangeId(pub u64);
 /// Names a batch between its [`Action::Commit`] and its [`Input::Committed`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BatchId(pub u64);
+
+/// How the body of a request comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestBody {
+    /// There is none.
+    None,
+    /// With the request.
+    Whole(Bytes),
+    /// Piece by piece, each when it is asked for by `Pull`.
+    Pieces,
+}
 
 /// What can happen to a room from outside.
 #[derive(Debug, Clone)]
@@ -50,8 +62,36 @@ pub enum Input {
     Request {
         /// Where the answer goes.
         exchange: ExchangeId,
-        /// The whole request.
-        request: Request,
+        /// Method, URL and headers.
+        head: RequestHead,
+        /// Its body.
+        body: RequestBody,
+    },
+    /// The answer to `Pull`.
+    BodyPiece {
+        /// Whose request.
+        exchange: ExchangeId,
+        /// Not empty.
+        piece: Bytes,
+    },
+    /// The answer to `Pull`: the request's body is at its end, or cannot be read.
+    BodyEnd {
+        /// Whose request.
+        exchange: ExchangeId,
+        /// Why it cannot be read.
+        failure: Option<String>,
+    },
+    /// The client has taken a part of a response's body.
+    BodyTaken {
+        /// Whose.
+        exchange: ExchangeId,
+        /// How much.
+        bytes: u64,
+    },
+    /// The client has gone before it had its whole answer. At most once for each exchange.
+    Gone {
+        /// Whose.
+        exchange: ExchangeId,
     },
     /// A batch is durable, or is not.
     Committed {
@@ -134,6 +174,33 @@ pub enum Action {
         exchange: ExchangeId,
         /// With what.
         response: Response,
+    },
+    /// Send a piece of a response's body; `Input::BodyTaken` follows.
+    BodyWrite {
+        /// Whose answer.
+        exchange: ExchangeId,
+        /// What.
+        piece: Bytes,
+    },
+    /// A response's body is whole.
+    BodyFinish {
+        /// Whose answer.
+        exchange: ExchangeId,
+    },
+    /// A response breaks off: the client must not take it for a whole one.
+    BodyAbort {
+        /// Whose answer.
+        exchange: ExchangeId,
+    },
+    /// Read the next piece of a request's body.
+    Pull {
+        /// Whose request.
+        exchange: ExchangeId,
+    },
+    /// The rest of a request's body is not wanted.
+    CancelBody {
+        /// Whose request.
+        exchange: ExchangeId,
     },
     /// A line for the room's developer.
     Log(LogLine),

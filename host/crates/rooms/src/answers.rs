@@ -142,6 +142,11 @@ impl Cause {
     }
 }
 
+/// A response was given with a body that does not exist or belongs to another response.
+pub(crate) fn no_such_body() -> Response {
+    Response::text(500, "the response's body was used before or is gone")
+}
+
 /// How the outcome of on-request answers its request.
 pub(crate) fn to_request(outcome: Outcome) -> Response {
     match outcome {

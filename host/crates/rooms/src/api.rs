@@ -4,14 +4,18 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 use partykit_core::{
-    ConnectionHandle, EventId, GuestError, LogLevel, Message, Outcome, Page, Range, ReadError,
-    Refusal, RoomApi, Scope, SectionEnding, TimerHandle,
+    BodyEvent, BodyHandle, ConnectionHandle, Content, EventId, GuestError, LogLevel, Message,
+    Outcome, Page, Range, ReadError, Refusal, Response, RoomApi, Scope, SectionEnding, TimerHandle,
 };
 
-use crate::Action;
 use crate::answers;
 use crate::owed::Debt;
 use crate::state::State;
+use crate::turn::BeforeSection;
+use crate::{Action, ExchangeId};
+
+/// What a guest is told when it reads from or writes to a client that has gone.
+pub(crate) const CLIENT_GONE: &str = "the client has gone";
 
 /// The most that `crypto.getRandomValues` gives at once, and so the most of one import call.
 const RANDOM_BYTES_MAX: u32 = 65_536;
@@ -27,12 +31,8 @@ impl RoomApi for State {
         match debt {
             Debt::Start { .. } => self.turn.started = Some(outcome),
             Debt::Connect { connection } => self.settle_connect(connection, outcome),
-            Debt::Request { exchange } => {
-                let response = answers::to_request(outcome);
-                self.turn
-                    .outbox
-                    .push(Action::Respond { exchange, response });
-            }
+            Debt::Request { exchange } => self.settle_request(exchange, outcome),
+            Debt::Gone => self.settle_gone(outcome),
             Debt::Nobody { .. } => {}
         }
         Ok(())
@@ -40,12 +40,19 @@ impl RoomApi for State {
 
     fn section_enter(&mut self, outer: Scope) -> Result<Scope, Refusal> {
         let deadline = self.clock.now().monotonic_us + self.limits.section_ms * 1000;
-        self.sections.enter(outer, deadline)
+        let scope = self.sections.enter(outer, deadline)?;
+        if self.turn.before_section.is_none() {
+            self.turn.before_section = Some(BeforeSection {
+                outbox_len: self.turn.outbox.len(),
+                writes: self.overlay.turn_so_far(),
+            });
+        }
+        Ok(scope)
     }
 
     fn section_leave(&mut self, scope: Scope, ending: SectionEnding) -> Result<(), Refusal> {
         let outer = self.sections.leave(scope)?;
-        self.timers.rescope(scope, outer);
+        self.rescope(scope, outer);
         self.turn.broken |= ending == SectionEnding::Broken;
         Ok(())
     }
@@ -97,6 +104,51 @@ impl RoomApi for State {
         Ok(())
     }
 
+    fn body_open(&mut self) -> Result<BodyHandle, Refusal> {
+        self.bodies.open(&self.limits)
+    }
+
+    fn body_write(
+        &mut self,
+        body: BodyHandle,
+        piece: Bytes,
+        scope: Scope,
+    ) -> Result<bool, Refusal> {
+        self.turn.count(1, piece.len() as u64, &self.limits);
+        let (exchange, go_on) = self.bodies.write(body, &piece, scope, &self.limits)?;
+        if let Some(exchange) = exchange {
+            self.turn.outbox.push(Action::BodyWrite { exchange, piece });
+        }
+        Ok(go_on)
+    }
+
+    fn body_finish(&mut self, body: BodyHandle) -> Result<(), Refusal> {
+        self.turn.count(1, 0, &self.limits);
+        if let Some(exchange) = self.bodies.finish(body)? {
+            self.turn.outbox.push(Action::BodyFinish { exchange });
+        }
+        Ok(())
+    }
+
+    fn body_abort(&mut self, body: BodyHandle) {
+        self.turn.count(1, 0, &self.limits);
+        if let Some(exchange) = self.bodies.abort(body) {
+            self.turn.outbox.push(Action::BodyAbort { exchange });
+        }
+    }
+
+    fn body_pull(&mut self, body: BodyHandle, scope: Scope) -> Result<(), Refusal> {
+        let exchange = self.bodies.pull(body, scope)?;
+        self.turn.immediate.push(Action::Pull { exchange });
+        Ok(())
+    }
+
+    fn body_cancel(&mut self, body: BodyHandle) {
+        if let Some(exchange) = self.bodies.cancel(body) {
+            self.turn.immediate.push(Action::CancelBody { exchange });
+        }
+    }
+
     fn storage_get(&mut self, key: &str) -> Result<Option<Bytes>, Refusal> {
         self.overlay
             .get(key, self.reader.as_ref())
@@ -134,7 +186,9 @@ impl RoomApi for State {
     }
 
     fn timer_clear(&mut self, timer: TimerHandle) {
-        self.timers.clear(timer);
+        if !self.timers.clear(timer) {
+            self.completions.forget_timer(timer);
+        }
     }
 
     fn now_us(&mut self) -> u64 {
@@ -187,6 +241,47 @@ impl State {
         }
     }
 
+    fn settle_request(&mut self, exchange: ExchangeId, outcome: Outcome) {
+        let response = answers::to_request(outcome);
+        let early = match &response.body {
+            Content::Whole(_) => None,
+            Content::Pieces(body) => match self.bodies.attach(*body, exchange) {
+                Some(early) => Some(early),
+                None => {
+                    let response = answers::no_such_body();
+                    return self
+                        .turn
+                        .outbox
+                        .push(Action::Respond { exchange, response });
+                }
+            },
+        };
+        self.turn
+            .outbox
+            .push(Action::Respond { exchange, response });
+        if let Some(early) = early {
+            let write = |piece| Action::BodyWrite { exchange, piece };
+            self.turn.outbox.extend(early.pieces.into_iter().map(write));
+            let finish = early.finished.then_some(Action::BodyFinish { exchange });
+            self.turn.outbox.extend(finish);
+        }
+    }
+
+    /// Nobody reads the answer; whoever writes it is told.
+    fn settle_gone(&mut self, outcome: Outcome) {
+        if let Outcome::Response(Response {
+            body: Content::Pieces(body),
+            ..
+        }) = outcome
+        {
+            self.bodies.abort(body);
+            self.complete_body(
+                Some((body, Scope::NONE)),
+                BodyEvent::Failed(CLIENT_GONE.to_owned()),
+            );
+        }
+    }
+
     fn check_size(&self, name: &'static str, value: usize, max: u64) -> Result<(), Refusal> {
         let value = value as u64;
         if value > max {
@@ -209,7 +304,11 @@ impl State {
 fn outcome_bytes(outcome: &Outcome) -> u64 {
     let bytes = match outcome {
         Outcome::Done => 0,
-        Outcome::Response(response) => response.body.len(),
+        Outcome::Response(Response {
+            body: Content::Whole(body),
+            ..
+        }) => body.len(),
+        Outcome::Response(_) => 0,
         Outcome::Failed(failure) => failure.message.len(),
     };
     bytes as u64

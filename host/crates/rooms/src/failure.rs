@@ -61,6 +61,8 @@ impl Room {
     /// when their writes are durable, and before what is said here.
     fn reset(&mut self, cause: &Cause, actions: &mut Vec<Action>) {
         self.guest = None;
+        let (written, read) = self.state.bodies.forget_all();
+        self.state.completions.forget_all();
         self.state.timers.forget_all();
         self.state.sections.forget_all();
         self.state.turn.clear();
@@ -76,9 +78,18 @@ impl Room {
                     }
                 }
                 Debt::Request { exchange } => outbox.push(cause.respond(exchange)),
-                Debt::Nobody { .. } => {}
+                Debt::Nobody { .. } | Debt::Gone => {}
             }
         }
+        outbox.extend(
+            written
+                .into_iter()
+                .map(|exchange| Action::BodyAbort { exchange }),
+        );
+        actions.extend(
+            read.into_iter()
+                .map(|exchange| Action::CancelBody { exchange }),
+        );
         self.close_all(cause, &mut outbox);
         if was_starting {
             self.answer_waiting(cause, &mut outbox);
@@ -193,7 +204,7 @@ impl Room {
     fn poison(&mut self, error: &CommitError, actions: &mut Vec<Action>) {
         let cause = Cause::commit(error);
         actions.push(Action::Failed {
-            error: GuestError::Host {
+            error: GuestError::Storage {
                 message: error.to_string(),
             },
         });

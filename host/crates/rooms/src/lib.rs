@@ -8,7 +8,10 @@
 mod action;
 mod answers;
 mod api;
+mod bodies;
+mod completions;
 mod connections;
+mod deliver;
 mod failure;
 mod gate;
 mod mailbox;
@@ -29,5 +32,5 @@ pub mod testing;
 #[cfg(test)]
 mod room_tests;
 
-pub use action::{Action, BatchId, ExchangeId, Input};
+pub use action::{Action, BatchId, ExchangeId, Input, RequestBody};
 pub use room::{Room, RoomParts};

@@ -5,10 +5,10 @@
 use std::collections::VecDeque;
 
 use partykit_core::{
-    CloseInfo, ConnectionHandle, ConnectionInfo, Limits, Message, Request, RequestHead,
+    CloseInfo, ConnectionHandle, ConnectionInfo, EventId, Limits, Message, RequestHead,
 };
 
-use crate::ExchangeId;
+use crate::{ExchangeId, RequestBody};
 
 #[derive(Debug)]
 pub(crate) enum Waiting {
@@ -30,15 +30,21 @@ pub(crate) enum Waiting {
     },
     Request {
         exchange: ExchangeId,
-        request: Request,
+        head: RequestHead,
+        body: RequestBody,
     },
+    /// The client of a delivered request has gone.
+    Abort { event: EventId },
 }
 
 impl Waiting {
     fn bytes(&self) -> u64 {
         let bytes = match self {
             Self::Message { message, .. } => message.len(),
-            Self::Request { request, .. } => request.body.as_ref().map_or(0, bytes::Bytes::len),
+            Self::Request {
+                body: RequestBody::Whole(body),
+                ..
+            } => body.len(),
             _ => 0,
         };
         bytes as u64

@@ -59,6 +59,16 @@ impl Overlay {
         !self.turn.is_empty()
     }
 
+    /// The writes of the turn so far, to come back to.
+    pub(crate) fn turn_so_far(&self) -> BTreeMap<String, Option<Bytes>> {
+        self.turn.clone()
+    }
+
+    /// What the turn wrote later never happened.
+    pub(crate) fn return_to(&mut self, turn: BTreeMap<String, Option<Bytes>>) {
+        self.turn = turn;
+    }
+
     /// The turn failed: it never happened.
     pub(crate) fn drop_turn(&mut self) {
         self.turn.clear();

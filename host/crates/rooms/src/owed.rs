@@ -16,6 +16,8 @@ pub(crate) enum Debt {
     Connect { connection: ConnectionHandle },
     /// The request is answered.
     Request { exchange: ExchangeId },
+    /// The client of the request has gone.
+    Gone,
     /// Nobody waits; only quietness depends on it. The word is for the log.
     Nobody { handler: &'static str },
 }
@@ -23,7 +25,7 @@ pub(crate) enum Debt {
 impl Debt {
     /// Whether a peer or the whole room waits for it.
     pub(crate) fn is_awaited(self) -> bool {
-        !matches!(self, Self::Nobody { .. })
+        !matches!(self, Self::Nobody { .. } | Self::Gone)
     }
 
     /// The handler's name in room code.
@@ -31,7 +33,7 @@ impl Debt {
         match self {
             Self::Start { .. } => "onStart",
             Self::Connect { .. } => "onConnect",
-            Self::Request { .. } => "onRequest",
+            Self::Request { .. } | Self::Gone => "onRequest",
             Self::Nobody { handler } => handler,
         }
     }
@@ -77,6 +79,18 @@ impl Owed {
             self.deadlines.remove(&(deadline, event));
         }
         Some(entry.debt)
+    }
+
+    /// The client of a request has gone: its event, if it is owed. Nobody waits for it any more.
+    pub(crate) fn gone(&mut self, exchange: ExchangeId) -> Option<EventId> {
+        let debt = Debt::Request { exchange };
+        let event = *self.entries.iter().find(|(_, entry)| entry.debt == debt)?.0;
+        let entry = self.entries.get_mut(&event)?;
+        entry.debt = Debt::Gone;
+        if let Some(deadline) = entry.deadline_us.take() {
+            self.deadlines.remove(&(deadline, event));
+        }
+        Some(event)
     }
 
     pub(crate) fn debt(&self, event: EventId) -> Option<Debt> {

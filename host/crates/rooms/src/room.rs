@@ -7,16 +7,17 @@
 use std::sync::Arc;
 
 use partykit_core::{
-    Clock, ConnectionHandle, Entropy, Event, Guest, GuestError, GuestFactory, Limits, Now, Outcome,
-    RoomBatch, RoomKey, Store, TimerHandle, close_code,
+    BodyEvent, Clock, ConnectionHandle, Entropy, Event, Guest, GuestError, GuestFactory, Limits,
+    Now, Outcome, RoomBatch, RoomKey, Store, close_code,
 };
 
 use crate::answers::Cause;
+use crate::api::CLIENT_GONE;
+use crate::completions::Completion;
 use crate::mailbox::Waiting;
-use crate::owed::Debt;
 use crate::restart::Restart;
 use crate::state::State;
-use crate::{Action, Input};
+use crate::{Action, ExchangeId, Input};
 
 /// A batch is written under this ownership; one host owns all its rooms.
 const EPOCH: u64 = 1;
@@ -54,7 +55,7 @@ pub struct Room {
 /// The next thing to enter.
 enum Next {
     Event(Waiting),
-    Timer(TimerHandle),
+    Completion(Completion),
 }
 
 impl Room {
@@ -131,17 +132,56 @@ impl Room {
                     self.wait(Waiting::Close { client, info });
                 }
             }
-            Input::Request { exchange, request } => match &self.stopping {
+            Input::Request {
+                exchange,
+                head,
+                body,
+            } => match &self.stopping {
                 Some(cause) => actions.push(cause.respond(exchange)),
-                None => self.wait(Waiting::Request { exchange, request }),
+                None => self.wait(Waiting::Request {
+                    exchange,
+                    head,
+                    body,
+                }),
             },
+            Input::BodyPiece { exchange, piece } => {
+                let whose = self.state.bodies.pulled(exchange, false);
+                self.state.complete_body(whose, BodyEvent::Piece(piece));
+            }
+            Input::BodyEnd { exchange, failure } => {
+                let whose = self.state.bodies.pulled(exchange, true);
+                let what = failure.map_or(BodyEvent::Finished, BodyEvent::Failed);
+                self.state.complete_body(whose, what);
+            }
+            Input::BodyTaken { exchange, bytes } => {
+                let whose = self.state.bodies.taken(exchange, bytes, &self.state.limits);
+                self.state.complete_body(whose, BodyEvent::Ready);
+            }
+            Input::Gone { exchange } => self.client_gone(exchange),
             Input::Committed { batch, result } => self.committed(batch, result, actions),
             Input::Tick => {}
             Input::Stop { code, reason } => self.stop(Cause::stop(code, reason), actions),
         }
     }
 
-    fn wait(&mut self, event: Waiting) {
+    fn client_gone(&mut self, exchange: ExchangeId) {
+        let unread = |event: &Waiting| match event {
+            Waiting::Request {
+                exchange: waiting, ..
+            } => *waiting == exchange,
+            _ => false,
+        };
+        self.state.mailbox.take(unread);
+        if let Some(event) = self.state.owed.gone(exchange) {
+            self.wait(Waiting::Abort { event });
+        }
+        for whose in self.state.bodies.gone(exchange) {
+            let what = BodyEvent::Failed(CLIENT_GONE.to_owned());
+            self.state.complete_body(Some(whose), what);
+        }
+    }
+
+    pub(crate) fn wait(&mut self, event: Waiting) {
         let arrival = self.state.next_arrival();
         self.state.mailbox.push(arrival, event);
     }
@@ -178,7 +218,7 @@ impl Room {
             }
             match self.next() {
                 Some(Next::Event(waiting)) => self.deliver(waiting, actions),
-                Some(Next::Timer(timer)) => self.turn(&Event::Timer { timer }, actions),
+                Some(Next::Completion(completion)) => self.complete(completion, actions),
                 None => break,
             }
         }
@@ -187,112 +227,23 @@ impl Room {
     /// In the order of arrival; while a section is open, only its own completions.
     fn next(&mut self) -> Option<Next> {
         let open = self.state.sections.innermost();
-        let timer = self.state.timers.first_ready(open);
+        let completion = self.state.completions.first(open);
         let event = self
             .state
             .mailbox
             .first_arrival()
             .filter(|_| open.is_none());
-        match (timer, event) {
-            (Some(timer), event) if event.is_none_or(|event| timer < event) => {
-                self.state.timers.take_ready(timer).map(Next::Timer)
+        match (completion, event) {
+            (Some(arrival), event) if event.is_none_or(|event| arrival < event) => {
+                self.state.completions.take(arrival).map(Next::Completion)
             }
             (_, Some(_)) => self.state.mailbox.pop().map(Next::Event),
             _ => None,
         }
     }
 
-    fn deliver(&mut self, waiting: Waiting, actions: &mut Vec<Action>) {
-        if !self.has_space_for_debt(actions) {
-            // The guest is gone, and the event is the first of the next one.
-            return self.wait(waiting);
-        }
-        let (debt, limit_ms) = match &waiting {
-            Waiting::Connect { client, .. } => {
-                let debt = Debt::Connect {
-                    connection: client.handle,
-                };
-                (debt, Some(self.state.limits.connect_ms))
-            }
-            Waiting::Request { exchange, .. } => (
-                Debt::Request {
-                    exchange: *exchange,
-                },
-                Some(self.state.limits.request_ms),
-            ),
-            Waiting::Message { sender, .. } => {
-                if self.state.connections.get(*sender).is_none() {
-                    return;
-                }
-                (
-                    Debt::Nobody {
-                        handler: "onMessage",
-                    },
-                    None,
-                )
-            }
-            Waiting::Error { .. } => (Debt::Nobody { handler: "onError" }, None),
-            Waiting::Close { .. } => (Debt::Nobody { handler: "onClose" }, None),
-        };
-        let event = self
-            .state
-            .owed
-            .add(debt, limit_ms.map(|ms| self.after_ms(ms)));
-        let event = match waiting {
-            Waiting::Connect { client, request } => {
-                self.state.connections.add(client.clone());
-                Event::Connect {
-                    event,
-                    client,
-                    request,
-                }
-            }
-            Waiting::Message { sender, message } => Event::Message {
-                event,
-                sender,
-                message,
-            },
-            Waiting::Error { client, error } => Event::Error {
-                event,
-                client,
-                error,
-            },
-            Waiting::Close { client, info } => {
-                self.state.connections.remove(client.handle);
-                Event::Close {
-                    event,
-                    client,
-                    info,
-                }
-            }
-            Waiting::Request { request, .. } => Event::Request { event, request },
-        };
-        self.turn(&event, actions);
-    }
-
     pub(crate) fn after_ms(&self, ms: u64) -> u64 {
         self.now.monotonic_us + ms * 1000
-    }
-
-    /// Handlers that never settle would pile up for ever: those that cannot are written off, and
-    /// when that does not help the room is reset.
-    fn has_space_for_debt(&mut self, actions: &mut Vec<Action>) -> bool {
-        let max = self.state.limits.owed_events_max;
-        if (self.state.owed.len() as u64) < max {
-            return true;
-        }
-        let owed = self.state.owed.all();
-        self.write_off_stranded(&owed, actions);
-        let value = self.state.owed.len() as u64;
-        if value >= max && self.guest.is_some() {
-            let error = GuestError::EffectLimit {
-                name: "owed_events_max",
-                value,
-                max,
-            };
-            self.guest_failed(error, actions);
-        }
-        self.guest.is_some()
     }
 
     pub(crate) fn turn(&mut self, event: &Event, actions: &mut Vec<Action>) {
@@ -307,11 +258,13 @@ impl Room {
     /// happened.
     pub(crate) fn end_turn(&mut self, result: Result<(), GuestError>, actions: &mut Vec<Action>) {
         self.state.drain_log(actions);
+        actions.append(&mut self.state.turn.immediate);
         let failed = result.err().or_else(|| self.state.turn.exceeded.take());
         if let Some(error) = failed {
             return self.guest_failed(error, actions);
         }
         if self.state.turn.broken {
+            self.commit_before_section(actions);
             return self.reset_for(Cause::broken_section(), actions);
         }
         let started = self.state.turn.started.take();
@@ -321,6 +274,15 @@ impl Room {
             Some(Outcome::Failed(failure)) => self.start_refused(&failure, actions),
             Some(_) => self.leave_start_section(),
             None => {}
+        }
+    }
+
+    /// What a turn did before it opened a section that then broke stays.
+    fn commit_before_section(&mut self, actions: &mut Vec<Action>) {
+        if let Some(before) = self.state.turn.before_section.take() {
+            self.state.turn.outbox.truncate(before.outbox_len);
+            self.state.overlay.return_to(before.writes);
+            self.commit_turn(actions);
         }
     }
 

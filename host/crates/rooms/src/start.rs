@@ -41,7 +41,7 @@ impl Room {
         if let Some(scope) = self.state.sections.innermost()
             && let Ok(outer) = self.state.sections.leave(scope)
         {
-            self.state.timers.rescope(scope, outer);
+            self.state.rescope(scope, outer);
         }
     }
 }

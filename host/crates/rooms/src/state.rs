@@ -4,9 +4,12 @@
 use std::sync::Arc;
 
 use partykit_core::{
-    Clock, Entropy, Limits, LogLevel, LogLine, RoomInfo, RoomKey, RoomReader, Store,
+    BodyEvent, BodyHandle, Clock, Entropy, Limits, LogLevel, LogLine, RoomInfo, RoomKey,
+    RoomReader, Scope, Store,
 };
 
+use crate::bodies::Bodies;
+use crate::completions::{Completion, Completions};
 use crate::connections::Connections;
 use crate::gate::OutputGate;
 use crate::mailbox::Mailbox;
@@ -28,6 +31,8 @@ pub(crate) struct State {
     pub(crate) connections: Connections,
     pub(crate) mailbox: Mailbox,
     pub(crate) timers: Timers,
+    pub(crate) bodies: Bodies,
+    pub(crate) completions: Completions,
     pub(crate) sections: Sections,
     pub(crate) owed: Owed,
     pub(crate) overlay: Overlay,
@@ -57,6 +62,8 @@ impl State {
             connections: Connections::default(),
             mailbox: Mailbox::default(),
             timers: Timers::default(),
+            bodies: Bodies::default(),
+            completions: Completions::default(),
             sections: Sections::default(),
             owed: Owed::default(),
             overlay: Overlay::default(),
@@ -74,18 +81,42 @@ impl State {
     }
 
     pub(crate) fn collect_due_timers(&mut self, now_us: u64) {
-        let arrivals = &mut self.arrivals;
-        self.timers.collect_due(now_us, || {
-            *arrivals += 1;
-            *arrivals
-        });
+        while let Some((timer, scope)) = self.timers.take_due(now_us) {
+            self.complete(scope, Completion::Timer(timer));
+        }
+    }
+
+    /// Started work is done.
+    pub(crate) fn complete(&mut self, scope: Scope, completion: Completion) {
+        let arrival = self.next_arrival();
+        self.completions.push(arrival, scope, completion);
+    }
+
+    /// Started work is done or has failed for a body.
+    pub(crate) fn complete_body(&mut self, whose: Option<(BodyHandle, Scope)>, what: BodyEvent) {
+        if let Some((body, scope)) = whose {
+            self.complete(scope, Completion::Body { body, what });
+        }
+    }
+
+    /// A section ended: what it started belongs to the one around it.
+    pub(crate) fn rescope(&mut self, ended: Scope, outer: Scope) {
+        self.timers.rescope(ended, outer);
+        self.bodies.rescope(ended, outer);
+        self.completions.rescope(ended, outer);
+    }
+
+    /// Whether some completion is still to come.
+    pub(crate) fn is_work_outstanding(&self) -> bool {
+        !self.timers.is_empty() || !self.completions.is_empty() || self.bodies.is_awaited()
     }
 
     /// Whether nothing but durable state would be lost with the room.
     pub(crate) fn is_idle(&self) -> bool {
         self.connections.is_empty()
             && self.mailbox.is_empty()
-            && self.timers.outstanding() == 0
+            && !self.is_work_outstanding()
+            && self.bodies.is_idle()
             && self.sections.innermost().is_none()
             && !self.owed.is_awaited()
             && self.gate.is_empty()

@@ -1,7 +1,7 @@
 //! Armed timers of one guest, in the order they are due. They live and die with the guest; the
 //! driver only ever hears of the earliest.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use partykit_core::{Limits, Refusal, Scope, TimerHandle};
 
@@ -13,8 +13,6 @@ pub(crate) struct Timers {
     /// Handles grow, so that equal moments fire in the order they were set.
     by_due: BTreeMap<(u64, TimerHandle), Scope>,
     due_of: HashMap<TimerHandle, u64>,
-    /// Due and not delivered yet, with the arrival number that orders them among other events.
-    ready: VecDeque<(u64, TimerHandle, Scope)>,
     last: u64,
 }
 
@@ -26,7 +24,7 @@ impl Timers {
         now_us: u64,
         limits: &Limits,
     ) -> Result<TimerHandle, Refusal> {
-        let armed = self.outstanding() as u64;
+        let armed = self.by_due.len() as u64;
         if armed >= limits.timers_max {
             let (value, max) = (armed + 1, limits.timers_max);
             return Err(Refusal::Limit {
@@ -43,49 +41,27 @@ impl Timers {
         Ok(timer)
     }
 
-    pub(crate) fn clear(&mut self, timer: TimerHandle) {
-        if let Some(due) = self.due_of.remove(&timer) {
-            self.by_due.remove(&(due, timer));
-        } else {
-            self.ready.retain(|(_, ready, _)| *ready != timer);
+    /// Says whether it was armed.
+    pub(crate) fn clear(&mut self, timer: TimerHandle) -> bool {
+        let due = self.due_of.remove(&timer);
+        due.is_some_and(|due| self.by_due.remove(&(due, timer)).is_some())
+    }
+
+    /// The next timer that is due, and the scope it was set in.
+    pub(crate) fn take_due(&mut self, now_us: u64) -> Option<(TimerHandle, Scope)> {
+        let entry = self.by_due.first_entry()?;
+        let (due, timer) = *entry.key();
+        if due > now_us {
+            return None;
         }
-    }
-
-    /// Moves what is due into the ready queue. `arrival` gives out arrival numbers.
-    pub(crate) fn collect_due(&mut self, now_us: u64, mut arrival: impl FnMut() -> u64) {
-        while let Some(entry) = self.by_due.first_entry() {
-            let (due, timer) = *entry.key();
-            if due > now_us {
-                break;
-            }
-            let scope = entry.remove();
-            self.due_of.remove(&timer);
-            self.ready.push_back((arrival(), timer, scope));
-        }
-    }
-
-    /// Arrival number of the first ready timer that may enter.
-    pub(crate) fn first_ready(&self, open: Option<Scope>) -> Option<u64> {
-        self.ready
-            .iter()
-            .find(|(_, _, scope)| open.is_none_or(|open| open == *scope))
-            .map(|(arrival, _, _)| *arrival)
-    }
-
-    pub(crate) fn take_ready(&mut self, arrival: u64) -> Option<TimerHandle> {
-        let index = self
-            .ready
-            .iter()
-            .position(|(number, _, _)| *number == arrival)?;
-        self.ready.remove(index).map(|(_, timer, _)| timer)
+        self.due_of.remove(&timer);
+        Some((timer, entry.remove()))
     }
 
     /// A section ended: what it started belongs to the one around it.
     pub(crate) fn rescope(&mut self, ended: Scope, outer: Scope) {
         let armed = self.by_due.values_mut();
-        let ready = self.ready.iter_mut().map(|(_, _, scope)| scope);
         armed
-            .chain(ready)
             .filter(|scope| **scope == ended)
             .for_each(|scope| *scope = outer);
     }
@@ -94,15 +70,14 @@ impl Timers {
         self.by_due.first_key_value().map(|((due, _), _)| *due)
     }
 
-    pub(crate) fn outstanding(&self) -> usize {
-        self.by_due.len() + self.ready.len()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_due.is_empty()
     }
 
     /// The guest is gone, and its timers with it. Handles are not given out twice.
     pub(crate) fn forget_all(&mut self) {
         self.by_due.clear();
         self.due_of.clear();
-        self.ready.clear();
     }
 }
 
@@ -117,13 +92,15 @@ mod tests {
         let first = timers.set(1, Scope::NONE, 0, &limits).unwrap();
         let second = timers.set(1, Scope::NONE, 0, &limits).unwrap();
         let cleared = timers.set(2, Scope::NONE, 0, &limits).unwrap();
-        timers.clear(cleared);
+        assert!(timers.clear(cleared));
+        assert!(!timers.clear(cleared));
         assert_eq!(timers.next_due_us(), Some(1000));
-        let mut arrivals = 0..;
-        timers.collect_due(10_000, || arrivals.next().unwrap());
-        let fired: Vec<_> = (0..3).filter_map(|n| timers.take_ready(n)).collect();
+        assert_eq!(timers.take_due(999), None);
+        let fired: Vec<_> = std::iter::from_fn(|| timers.take_due(10_000))
+            .map(|(timer, _)| timer)
+            .collect();
         assert_eq!(fired, [first, second, late]);
-        assert_eq!(timers.outstanding(), 0);
+        assert!(timers.is_empty());
     }
 
     #[test]

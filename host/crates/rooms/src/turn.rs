@@ -1,19 +1,33 @@
 //! What one turn has done so far: its outbox and its counts. Emptied when the turn ends, kept for
 //! its buffers.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 use partykit_core::{GuestError, LimitName, Limits, LogLevel, Outcome};
 
 use crate::Action;
+
+/// A section that breaks takes with it what was done since it was opened, and no more.
+#[derive(Debug)]
+pub(crate) struct BeforeSection {
+    pub(crate) outbox_len: usize,
+    pub(crate) writes: BTreeMap<String, Option<Bytes>>,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
     /// Leaves through the gate, or never.
     pub(crate) outbox: Vec<Action>,
+    /// Not held by the gate: questions that change nothing outside.
+    pub(crate) immediate: Vec<Action>,
     /// Not held by the gate: a log that hid what a failing turn said would be useless.
     pub(crate) log: Vec<(LogLevel, String)>,
     pub(crate) log_dropped: u64,
     /// How on-start ended, if it did in this turn.
     pub(crate) started: Option<Outcome>,
+    /// What the turn had done when it opened its first section.
+    pub(crate) before_section: Option<BeforeSection>,
     /// A section ended broken: the room is reset after this turn.
     pub(crate) broken: bool,
     pub(crate) exceeded: Option<GuestError>,
@@ -60,9 +74,11 @@ impl Turn {
     /// Ready for the next turn; the buffers stay.
     pub(crate) fn clear(&mut self) {
         self.outbox.clear();
+        self.immediate.clear();
         self.log.clear();
         self.log_dropped = 0;
         self.started = None;
+        self.before_section = None;
         self.broken = false;
         self.exceeded = None;
         self.effects = 0;

@@ -40,7 +40,7 @@ impl Room {
 
     /// With nothing outstanding, a handler that is not done may be one that never can be.
     pub(crate) fn ask_stranded(&mut self, actions: &mut Vec<Action>) {
-        let outstanding = self.state.timers.outstanding() > 0;
+        let outstanding = self.state.is_work_outstanding();
         if self.guest.is_none() || outstanding || !self.state.owed.is_awaited() {
             return;
         }

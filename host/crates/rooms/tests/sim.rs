@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use partykit_core::{CommitError, ConnectionHandle, Limits, Message, Store};
+use partykit_core::{CommitError, ConnectionHandle, Content, Limits, Message, Store};
 use partykit_rooms::testing::{FakeFactory, SeededEntropy, TestRoom};
-use partykit_rooms::{Action, ExchangeId};
+use partykit_rooms::{Action, ExchangeId, Input};
 
 const SEEDS: u64 = 2_000;
 const STEPS: u64 = 120;
@@ -37,6 +37,12 @@ struct Simulation {
     numbers: u64,
     /// Messages whose turn writes `wNUMBER`, so that their answer must not come before.
     writers: BTreeSet<u64>,
+    /// Responses in pieces that have not ended.
+    streams: BTreeSet<ExchangeId>,
+    /// Those whose client went away: what was under way to them may still come.
+    gone: BTreeSet<ExchangeId>,
+    /// Pieces that their clients have still to take.
+    taken: Vec<(ExchangeId, u64)>,
     trace: Vec<String>,
 }
 
@@ -64,6 +70,9 @@ impl Simulation {
             exchanges,
             numbers: 0,
             writers: BTreeSet::new(),
+            streams: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            taken: Vec::new(),
             trace,
         }
     }
@@ -93,7 +102,8 @@ impl Simulation {
             58..64 => self.leave(),
             64..88 => self.commit(),
             88..90 => self.fail_commit(),
-            90..99 => {
+            90..93 => self.client_takes(),
+            93..99 => {
                 let ms = self.random.below(40);
                 self.trace.push(format!("advance {ms} ms"));
                 self.room.advance_ms(ms);
@@ -126,7 +136,7 @@ impl Simulation {
         let number = self.numbers;
         // The answer names a number that must be durable by then.
         let write = format!("put w{number} yes;put last {number}");
-        let script = match self.random.below(20) {
+        let script = match self.random.below(21) {
             0..8 => format!("{write};echo n {number}"),
             8..12 => format!("get last;echo n {number}"),
             12..14 => format!("{write};all last {number};echo n {number}"),
@@ -134,7 +144,8 @@ impl Simulation {
             15..16 => format!("timer 30 all late;echo n {number}"),
             16..17 => format!("release;echo n {number}"),
             17..18 => format!("{write};echo n {number};trap"),
-            18..19 => format!("enter;{write};echo n {number};break"),
+            18..19 => format!("put before yes;enter;{write};echo n {number};break"),
+            19 => format!("{write};piece n {number};echo n {number}"),
             _ => format!("hold;echo n {number}"),
         };
         self.trace.push(format!("message {handle} {script}"));
@@ -151,6 +162,10 @@ impl Simulation {
         let scripts = [
             "get last",
             "put other yes;get last",
+            "stream;piece begun",
+            "put other yes;stream;piece begun;finish",
+            "finish",
+            "cut",
             "hold",
             "never",
             "throw bad",
@@ -197,6 +212,19 @@ impl Simulation {
         self.room.fail_commit(error);
     }
 
+    /// A client of a response in pieces reads on, or goes away.
+    fn client_takes(&mut self) {
+        if self.random.below(4) == 0 {
+            if let Some(exchange) = self.streams.pop_first() {
+                self.trace.push(format!("client of {} goes", exchange.0));
+                self.room.step(Input::Gone { exchange });
+                self.gone.insert(exchange);
+            }
+        } else if let Some((exchange, bytes)) = self.taken.pop() {
+            self.room.step(Input::BodyTaken { exchange, bytes });
+        }
+    }
+
     /// Everybody is cut off; what was not durable is lost, and nobody was told otherwise.
     fn crash(&mut self) {
         self.trace.push("crash".into());
@@ -204,6 +232,8 @@ impl Simulation {
         self.room.crash();
         self.clients.clear();
         self.exchanges.clear();
+        self.streams.clear();
+        self.taken.clear();
     }
 
     fn observe(&mut self) {
@@ -225,11 +255,26 @@ impl Simulation {
                     connection, code, ..
                 } => self.told_to_close(*connection, *code),
                 Action::Respond { exchange, response } => {
-                    let text = String::from_utf8_lossy(&response.body).into_owned();
-                    self.is_durable(&text);
+                    match &response.body {
+                        Content::Whole(body) => self.is_durable(&String::from_utf8_lossy(body)),
+                        Content::Pieces(_) => drop(self.streams.insert(*exchange)),
+                    }
                     let waited = self.exchanges.remove(exchange);
                     self.check(waited, "a request is answered exactly once");
                 }
+                Action::BodyWrite { exchange, piece } => {
+                    self.is_durable(&String::from_utf8_lossy(piece));
+                    let open = self.streams.contains(exchange) || self.gone.contains(exchange);
+                    self.check(open, "nothing is written to a response that has ended");
+                    let bytes = piece.len() as u64;
+                    self.taken.push((*exchange, bytes));
+                }
+                Action::BodyFinish { exchange } => {
+                    let open = self.streams.remove(exchange) || self.gone.contains(exchange);
+                    self.check(open, "a response ends once");
+                }
+                // One that was never begun, or was answered otherwise, is no error.
+                Action::BodyAbort { exchange } => drop(self.streams.remove(exchange)),
                 Action::Log(line) => self.logged(&line.text.clone()),
                 _ => {}
             }

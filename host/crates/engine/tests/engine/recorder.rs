@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use partykit_core::{
-    CloseInfo, ConnectionHandle, ConnectionInfo, Event, EventId, Guest, GuestError, LogLevel,
-    Message, Outcome, Page, PartyName, ProjectName, Range, Refusal, Request, RequestHead, RoomApi,
-    RoomId, RoomInfo, RoomKey, Scope, SectionEnding, TimerHandle,
+    BodyHandle, CloseInfo, ConnectionHandle, ConnectionInfo, Content, Event, EventId, Guest,
+    GuestError, LogLevel, Message, Outcome, Page, PartyName, ProjectName, Range, Refusal, Request,
+    RequestHead, RoomApi, RoomId, RoomInfo, RoomKey, Scope, SectionEnding, TimerHandle,
 };
 
 /// One thing a guest asked for.
@@ -173,7 +173,7 @@ pub(crate) fn request(
                 url: "http://127.0.0.1/party/lobby/path?x=1".to_owned(),
                 headers: vec![("x-name".to_owned(), "Alice".to_owned())],
             },
-            body: body.map(Bytes::from),
+            body: body.map(|body| Content::Whole(Bytes::from(body))),
         },
     };
     guest.turn(&request, api)?;
@@ -224,6 +224,26 @@ impl RoomApi for Recorder {
         self.calls.push(Call::Close(connection.0, code, reason));
         Ok(())
     }
+
+    fn body_open(&mut self) -> Result<BodyHandle, Refusal> {
+        Err(Refusal::Gone)
+    }
+
+    fn body_write(&mut self, _: BodyHandle, _: Bytes, _: Scope) -> Result<bool, Refusal> {
+        Err(Refusal::Gone)
+    }
+
+    fn body_finish(&mut self, _: BodyHandle) -> Result<(), Refusal> {
+        Err(Refusal::Gone)
+    }
+
+    fn body_abort(&mut self, _: BodyHandle) {}
+
+    fn body_pull(&mut self, _: BodyHandle, _: Scope) -> Result<(), Refusal> {
+        Err(Refusal::Gone)
+    }
+
+    fn body_cancel(&mut self, _: BodyHandle) {}
 
     fn storage_get(&mut self, key: &str) -> Result<Option<Bytes>, Refusal> {
         Ok(self.stored.get(key).cloned())

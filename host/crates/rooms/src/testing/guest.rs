@@ -9,6 +9,9 @@
 //! | `never` | leaves this event owed for ever, and says so when asked |
 //! | `enter`, `leave`, `break` | opens a section, ends it, ends it broken |
 //! | `close CODE REASON` | closes the sender |
+//! | `stream` | answers the request with a body in pieces |
+//! | `piece TEXT`, `finish`, `cut` | writes to the last such body, ends it, breaks it off |
+//! | `pull`, `unread` | asks for a piece of the last request's body, gives it up |
 //! | `throw TEXT` | settles the event as failed |
 //! | `trap` | fails the turn, as a trap does |
 //!
@@ -21,8 +24,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use partykit_core::{
-    ConnectionHandle, Event, EventId, Failure, Guest, GuestError, GuestFactory, LogLevel, Message,
-    Outcome, Response, RoomApi, Scope, SectionEnding, TimerHandle,
+    BodyEvent, BodyHandle, ConnectionHandle, Content, Event, EventId, Failure, Guest, GuestError,
+    GuestFactory, LogLevel, Message, Outcome, Response, RoomApi, Scope, SectionEnding, TimerHandle,
 };
 
 /// Makes [`FakeGuest`]s and counts them.
@@ -67,6 +70,8 @@ impl GuestFactory for FakeFactory {
             held: Vec::new(),
             stranded: HashSet::new(),
             timers: HashMap::new(),
+            upload: None,
+            stream: None,
             sections: Vec::new(),
         }))
     }
@@ -82,6 +87,9 @@ pub struct FakeGuest {
     held: Vec<(EventId, bool)>,
     stranded: HashSet<EventId>,
     timers: HashMap<TimerHandle, String>,
+    /// The body of the last request that came in pieces, and the last one opened.
+    upload: Option<BodyHandle>,
+    stream: Option<BodyHandle>,
     sections: Vec<Scope>,
 }
 
@@ -97,6 +105,7 @@ enum End {
     Hold,
     Never,
     Throw(String),
+    Stream(BodyHandle),
 }
 
 impl Guest for FakeGuest {
@@ -176,7 +185,26 @@ impl FakeGuest {
                 api.log(LogLevel::Info, format!("error {} {error}", client.id));
                 (String::new(), Some(client.handle), false)
             }
-            Event::Request { request, .. } => (query(&request.head.url), None, true),
+            Event::Request { request, .. } => {
+                if let Some(Content::Pieces(body)) = request.body {
+                    self.upload = Some(body);
+                }
+                (query(&request.head.url), None, true)
+            }
+            Event::Body { what, .. } => {
+                let text = match what {
+                    BodyEvent::Piece(piece) => format!("piece {}", String::from_utf8_lossy(piece)),
+                    BodyEvent::Finished => "finished".to_owned(),
+                    BodyEvent::Failed(why) => format!("failed: {why}"),
+                    BodyEvent::Ready => "ready".to_owned(),
+                };
+                api.log(LogLevel::Info, format!("body {text}"));
+                (String::new(), None, false)
+            }
+            Event::Abort { .. } => {
+                api.log(LogLevel::Info, "aborted".to_owned());
+                (String::new(), None, false)
+            }
             Event::Timer { timer } => (self.timers.remove(timer).unwrap_or_default(), None, false),
         }
     }
@@ -238,6 +266,19 @@ impl FakeGuest {
                     sender.map(|sender| api.close(sender, first.parse().ok(), second.into()));
                 drop(closed);
             }
+            "stream" => {
+                self.stream = api.body_open().ok();
+                *end = self.stream.map_or(End::Settle, End::Stream);
+            }
+            "piece" | "finish" | "cut" => self.write(word, rest, api),
+            "pull" => {
+                let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
+                drop(self.upload.map(|body| api.body_pull(body, scope)));
+            }
+            "unread" => self
+                .upload
+                .into_iter()
+                .for_each(|body| api.body_cancel(body)),
             "trap" => {
                 return Err(GuestError::Trap {
                     message: "scripted".into(),
@@ -267,10 +308,36 @@ impl FakeGuest {
                 message,
                 status: None,
             }),
+            End::Stream(body) => {
+                let body = Content::Pieces(body);
+                Outcome::Response(Response {
+                    status: 200,
+                    headers: Vec::new(),
+                    body,
+                })
+            }
             End::Settle if is_request => Outcome::Response(Response::text(200, answer)),
             End::Settle => Outcome::Done,
         };
         self.settle(event, outcome, api);
+    }
+
+    fn write(&mut self, word: &str, text: &str, api: &mut dyn RoomApi) {
+        let Some(body) = self.stream else { return };
+        let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
+        let refused = match word {
+            "piece" => match api.body_write(body, Bytes::from(text.to_owned()), scope) {
+                Ok(true) => return,
+                Ok(false) => return api.log(LogLevel::Info, "enough".to_owned()),
+                Err(refused) => refused,
+            },
+            "finish" => match api.body_finish(body) {
+                Ok(()) => return,
+                Err(refused) => refused,
+            },
+            _ => return api.body_abort(body),
+        };
+        api.log(LogLevel::Info, format!("refused: {refused}"));
     }
 
     fn release(&mut self, api: &mut dyn RoomApi) {

@@ -4,14 +4,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use partykit_core::{
-    Clock, CloseInfo, CommitError, ConnectionHandle, ConnectionInfo, Limits, Message, PartyName,
-    ProjectName, Request, RequestHead, RoomBatch, RoomId, RoomKey, Store,
+    Clock, CloseInfo, CommitError, ConnectionHandle, ConnectionInfo, Content, Limits, Message,
+    PartyName, ProjectName, RequestHead, RoomBatch, RoomId, RoomKey, Store,
 };
 
 use super::{FakeFactory, ManualClock, MapStore, SeededEntropy};
-use crate::{Action, BatchId, ExchangeId, Input, Room, RoomParts};
+use crate::{Action, BatchId, ExchangeId, Input, RequestBody, Room, RoomParts};
 
 /// Drives one room.
 pub struct TestRoom {
@@ -137,10 +136,26 @@ impl TestRoom {
         };
         self.step(Input::Request {
             exchange,
-            request: Request {
-                head,
-                body: None::<Bytes>,
-            },
+            head,
+            body: RequestBody::None,
+        });
+        exchange
+    }
+
+    /// A request whose body comes in pieces; its query is a script.
+    pub fn upload(&mut self, script: &str) -> ExchangeId {
+        self.last += 1;
+        let exchange = ExchangeId(self.last);
+        let url = format!("http://h/party/room?{script}");
+        let head = RequestHead {
+            method: "POST".into(),
+            url,
+            headers: Vec::new(),
+        };
+        self.step(Input::Request {
+            exchange,
+            head,
+            body: RequestBody::Pieces,
         });
         exchange
     }
@@ -214,6 +229,13 @@ impl TestRoom {
     }
 }
 
+fn body(content: &Content) -> String {
+    match content {
+        Content::Whole(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Content::Pieces(body) => format!("body {body}"),
+    }
+}
+
 fn describe(action: &Action) -> String {
     let text = |message: &Message| String::from_utf8_lossy(message.as_bytes()).into_owned();
     match action {
@@ -229,7 +251,7 @@ fn describe(action: &Action) -> String {
         } => format!(
             "refuse {connection} {} {}",
             response.status,
-            String::from_utf8_lossy(&response.body)
+            body(&response.body)
         ),
         Action::Send {
             connection,
@@ -256,11 +278,18 @@ fn describe(action: &Action) -> String {
             "respond {} {} {}",
             exchange.0,
             response.status,
-            String::from_utf8_lossy(&response.body)
+            body(&response.body)
         ),
         Action::Log(line) => format!("log {}", line.text),
         Action::Failed { error } => format!("failed {}", error.code()),
         Action::Evict => "evict".to_owned(),
+        Action::BodyWrite { exchange, piece } => {
+            format!("write {} {}", exchange.0, String::from_utf8_lossy(piece))
+        }
+        Action::BodyFinish { exchange } => format!("finish {}", exchange.0),
+        Action::BodyAbort { exchange } => format!("abort {}", exchange.0),
+        Action::Pull { exchange } => format!("pull {}", exchange.0),
+        Action::CancelBody { exchange } => format!("cancel {}", exchange.0),
         Action::Commit { batch, .. } => format!("commit {}", batch.0),
         Action::WakeAt { monotonic_us } => format!("wake {monotonic_us:?}"),
     }

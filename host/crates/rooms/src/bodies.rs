@@ -1,0 +1,273 @@
+//! Bodies that are read or written piece by piece: which exchange each belongs to, how much of it
+//! waits, and who waits for it.
+//!
+//! Owns the counting that makes back-pressure. The bytes themselves pass through: pieces of a
+//! request come when the guest asks for one, pieces of a response leave through the gate.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use partykit_core::{BodyHandle, Limits, Refusal, Scope};
+
+use crate::ExchangeId;
+
+#[derive(Debug)]
+struct Reading {
+    exchange: ExchangeId,
+    /// The scope of a pull that is not answered.
+    pulled: Option<Scope>,
+}
+
+#[derive(Debug, Default)]
+struct Writing {
+    /// Known when a response with this body was given.
+    exchange: Option<ExchangeId>,
+    /// Written before that.
+    early: Vec<Bytes>,
+    /// Bytes that the client has not taken.
+    waiting: u64,
+    /// The scope of a write that was told "enough".
+    paused: Option<Scope>,
+    finished: bool,
+}
+
+/// What a response that was just given brings along.
+#[derive(Debug)]
+pub(crate) struct Early {
+    pub(crate) pieces: Vec<Bytes>,
+    pub(crate) finished: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Bodies {
+    reading: HashMap<BodyHandle, Reading>,
+    writing: HashMap<BodyHandle, Writing>,
+    last: u64,
+}
+
+impl Bodies {
+    fn next(&mut self) -> BodyHandle {
+        self.last += 1;
+        BodyHandle(self.last)
+    }
+
+    /// A request came with a body in pieces.
+    pub(crate) fn read_from(&mut self, exchange: ExchangeId) -> BodyHandle {
+        let body = self.next();
+        self.reading.insert(
+            body,
+            Reading {
+                exchange,
+                pulled: None,
+            },
+        );
+        body
+    }
+
+    pub(crate) fn pull(&mut self, body: BodyHandle, scope: Scope) -> Result<ExchangeId, Refusal> {
+        let reading = self.reading.get_mut(&body).ok_or(Refusal::Gone)?;
+        if reading.pulled.is_some() {
+            return Err(Refusal::Invalid(
+                "the last pull of this body is not answered".to_owned(),
+            ));
+        }
+        reading.pulled = Some(scope);
+        Ok(reading.exchange)
+    }
+
+    /// An answer to a pull has come. The last one ends the body.
+    pub(crate) fn pulled(
+        &mut self,
+        exchange: ExchangeId,
+        is_last: bool,
+    ) -> Option<(BodyHandle, Scope)> {
+        let mut readings = self.reading.iter_mut();
+        let (body, reading) = readings.find(|(_, reading)| reading.exchange == exchange)?;
+        let (body, scope) = (*body, reading.pulled.take());
+        if is_last {
+            self.reading.remove(&body);
+        }
+        scope.map(|scope| (body, scope))
+    }
+
+    pub(crate) fn cancel(&mut self, body: BodyHandle) -> Option<ExchangeId> {
+        self.reading.remove(&body).map(|reading| reading.exchange)
+    }
+
+    pub(crate) fn open(&mut self, limits: &Limits) -> Result<BodyHandle, Refusal> {
+        let open = (self.writing.len() + self.reading.len()) as u64;
+        if open >= limits.bodies_max {
+            let (value, max) = (open + 1, limits.bodies_max);
+            return Err(Refusal::Limit {
+                name: "bodies_max",
+                value,
+                max,
+            });
+        }
+        let body = self.next();
+        self.writing.insert(body, Writing::default());
+        Ok(body)
+    }
+
+    /// Counts a piece. Says where it goes, if that is known, and whether to go on.
+    pub(crate) fn write(
+        &mut self,
+        body: BodyHandle,
+        piece: &Bytes,
+        scope: Scope,
+        limits: &Limits,
+    ) -> Result<(Option<ExchangeId>, bool), Refusal> {
+        let writing = self
+            .writing
+            .get_mut(&body)
+            .filter(|writing| !writing.finished);
+        let writing = writing.ok_or(Refusal::Gone)?;
+        let max = limits.body_buffer_bytes_max;
+        if writing.waiting >= max {
+            let value = writing.waiting + piece.len() as u64;
+            return Err(Refusal::Limit {
+                name: "body_buffer_bytes_max",
+                value,
+                max,
+            });
+        }
+        writing.waiting += piece.len() as u64;
+        if writing.exchange.is_none() {
+            writing.early.push(piece.clone());
+        }
+        let go_on = writing.waiting < max / 2;
+        if !go_on {
+            writing.paused = Some(scope);
+        }
+        Ok((writing.exchange, go_on))
+    }
+
+    /// The body is whole. Says where it goes, if that is known.
+    pub(crate) fn finish(&mut self, body: BodyHandle) -> Result<Option<ExchangeId>, Refusal> {
+        let writing = self
+            .writing
+            .get_mut(&body)
+            .filter(|writing| !writing.finished);
+        let writing = writing.ok_or(Refusal::Gone)?;
+        writing.finished = true;
+        Ok(writing.exchange)
+    }
+
+    /// A response with this body was given.
+    pub(crate) fn attach(&mut self, body: BodyHandle, exchange: ExchangeId) -> Option<Early> {
+        let writing = self
+            .writing
+            .get_mut(&body)
+            .filter(|writing| writing.exchange.is_none())?;
+        writing.exchange = Some(exchange);
+        Some(Early {
+            pieces: std::mem::take(&mut writing.early),
+            finished: writing.finished,
+        })
+    }
+
+    /// The client has taken bytes: whom to tell that there is space again.
+    pub(crate) fn taken(
+        &mut self,
+        exchange: ExchangeId,
+        bytes: u64,
+        limits: &Limits,
+    ) -> Option<(BodyHandle, Scope)> {
+        let (body, writing) = self.written_to(exchange)?;
+        writing.waiting = writing.waiting.saturating_sub(bytes);
+        let (low, ended) = (
+            writing.waiting < limits.body_buffer_bytes_max / 2,
+            writing.finished && writing.waiting == 0,
+        );
+        let paused = if low { writing.paused.take() } else { None };
+        if ended {
+            self.writing.remove(&body);
+        }
+        paused.map(|scope| (body, scope))
+    }
+
+    fn written_to(&mut self, exchange: ExchangeId) -> Option<(BodyHandle, &mut Writing)> {
+        let mut writings = self.writing.iter_mut();
+        let found = writings.find(|(_, writing)| writing.exchange == Some(exchange));
+        found.map(|(body, writing)| (*body, writing))
+    }
+
+    /// No longer written to. Says where it went.
+    pub(crate) fn abort(&mut self, body: BodyHandle) -> Option<ExchangeId> {
+        self.writing.remove(&body)?.exchange
+    }
+
+    /// The client has gone: who was reading from it or writing to it, and in which scope.
+    pub(crate) fn gone(&mut self, exchange: ExchangeId) -> Vec<(BodyHandle, Scope)> {
+        let reading = self
+            .reading
+            .iter()
+            .find(|(_, reading)| reading.exchange == exchange);
+        let reading = reading.map(|(body, reading)| (*body, reading.pulled));
+        let writing = self.written_to(exchange);
+        let writing = writing.map(|(body, writing)| (body, writing.finished, writing.paused));
+        let mut told = Vec::new();
+        if let Some((body, pulled)) = reading {
+            self.reading.remove(&body);
+            told.extend(pulled.map(|scope| (body, scope)));
+        }
+        if let Some((body, finished, paused)) = writing {
+            self.writing.remove(&body);
+            if !finished {
+                told.push((body, paused.unwrap_or(Scope::NONE)));
+            }
+        }
+        told
+    }
+
+    /// A section ended: what it started belongs to the one around it.
+    pub(crate) fn rescope(&mut self, ended: Scope, outer: Scope) {
+        let pulled = self
+            .reading
+            .values_mut()
+            .filter_map(|reading| reading.pulled.as_mut());
+        let paused = self
+            .writing
+            .values_mut()
+            .filter_map(|writing| writing.paused.as_mut());
+        pulled
+            .chain(paused)
+            .filter(|scope| **scope == ended)
+            .for_each(|scope| *scope = outer);
+    }
+
+    /// Whether some completion is still to come from outside.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.reading
+            .values()
+            .any(|reading| reading.pulled.is_some())
+            || self
+                .writing
+                .values()
+                .any(|writing| writing.paused.is_some())
+    }
+
+    /// Whether some answer is not finished or not taken.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.writing
+            .values()
+            .all(|writing| writing.exchange.is_none())
+    }
+
+    /// The guest is gone: the exchanges whose answers break off (unless their end has left
+    /// already), and those still being read.
+    pub(crate) fn forget_all(&mut self) -> (Vec<ExchangeId>, Vec<ExchangeId>) {
+        let written = self.writing.drain();
+        let mut written: Vec<_> = written
+            .filter_map(|(_, writing)| writing.exchange)
+            .collect();
+        written.sort_unstable();
+        let mut read: Vec<_> = self
+            .reading
+            .drain()
+            .map(|(_, reading)| reading.exchange)
+            .collect();
+        read.sort_unstable();
+        (written, read)
+    }
+}

@@ -1,0 +1,132 @@
+//! From what waits to the event that a guest sees: what the guest will owe for it, and by when.
+
+use partykit_core::{Content, Event, GuestError, Request};
+
+use crate::completions::Completion;
+use crate::mailbox::Waiting;
+use crate::owed::Debt;
+use crate::{Action, RequestBody, Room};
+
+impl Room {
+    pub(crate) fn complete(&mut self, completion: Completion, actions: &mut Vec<Action>) {
+        let event = match completion {
+            Completion::Timer(timer) => Event::Timer { timer },
+            Completion::Body { body, what } => Event::Body { body, what },
+        };
+        self.turn(&event, actions);
+    }
+
+    pub(crate) fn deliver(&mut self, waiting: Waiting, actions: &mut Vec<Action>) {
+        if let Waiting::Abort { event } = waiting {
+            // Settled in the meantime, or owed by a guest that is gone: nobody is left to care.
+            if self.state.owed.debt(event) == Some(Debt::Gone) {
+                self.turn(&Event::Abort { event }, actions);
+            }
+            return;
+        }
+        if !self.has_space_for_debt(actions) {
+            // The guest is gone, and the event is the first of the next one.
+            return self.wait(waiting);
+        }
+        let Some((debt, limit_ms)) = self.debt_of(&waiting) else {
+            return;
+        };
+        let deadline = limit_ms.map(|ms| self.after_ms(ms));
+        let event = self.state.owed.add(debt, deadline);
+        let event = match waiting {
+            Waiting::Connect { client, request } => {
+                self.state.connections.add(client.clone());
+                Event::Connect {
+                    event,
+                    client,
+                    request,
+                }
+            }
+            Waiting::Message { sender, message } => Event::Message {
+                event,
+                sender,
+                message,
+            },
+            Waiting::Error { client, error } => Event::Error {
+                event,
+                client,
+                error,
+            },
+            Waiting::Close { client, info } => {
+                self.state.connections.remove(client.handle);
+                Event::Close {
+                    event,
+                    client,
+                    info,
+                }
+            }
+            Waiting::Request {
+                exchange,
+                head,
+                body,
+            } => {
+                let body = match body {
+                    RequestBody::None => None,
+                    RequestBody::Whole(bytes) => Some(Content::Whole(bytes)),
+                    RequestBody::Pieces => {
+                        Some(Content::Pieces(self.state.bodies.read_from(exchange)))
+                    }
+                };
+                Event::Request {
+                    event,
+                    request: Request { head, body },
+                }
+            }
+            Waiting::Abort { event } => Event::Abort { event },
+        };
+        self.turn(&event, actions);
+    }
+
+    /// What the guest will owe, and its limit; nothing for a message whose sender was cut off.
+    fn debt_of(&self, waiting: &Waiting) -> Option<(Debt, Option<u64>)> {
+        let limits = &self.state.limits;
+        let nobody = |handler| (Debt::Nobody { handler }, None);
+        Some(match waiting {
+            Waiting::Connect { client, .. } => (
+                Debt::Connect {
+                    connection: client.handle,
+                },
+                Some(limits.connect_ms),
+            ),
+            Waiting::Request { exchange, .. } => (
+                Debt::Request {
+                    exchange: *exchange,
+                },
+                Some(limits.request_ms),
+            ),
+            Waiting::Message { sender, .. } => {
+                self.state.connections.get(*sender)?;
+                nobody("onMessage")
+            }
+            Waiting::Error { .. } => nobody("onError"),
+            Waiting::Close { .. } => nobody("onClose"),
+            Waiting::Abort { .. } => nobody("onRequest"),
+        })
+    }
+
+    /// Handlers that never settle would pile up for ever: those that cannot are written off, and
+    /// when that does not help the room is reset.
+    fn has_space_for_debt(&mut self, actions: &mut Vec<Action>) -> bool {
+        let max = self.state.limits.owed_events_max;
+        if (self.state.owed.len() as u64) < max {
+            return true;
+        }
+        let owed = self.state.owed.all();
+        self.write_off_stranded(&owed, actions);
+        let value = self.state.owed.len() as u64;
+        if value >= max && self.guest.is_some() {
+            let error = GuestError::EffectLimit {
+                name: "owed_events_max",
+                value,
+                max,
+            };
+            self.guest_failed(error, actions);
+        }
+        self.guest.is_some()
+    }
+}
