@@ -31,7 +31,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 ];
 
 /// These look at everything, and nothing depends on them.
-const BESIDE_THE_LAYERS: &[&str] = &["partykit-tests", "partykit-bench"];
+const BESIDE_THE_LAYERS: &[&str] = &["partykit-tests", "partykit-bench", "roomload"];
 
 /// The crates that a heavy dependency must not pass. A name that ends in `*` is a family.
 const OWNERS: &[(&str, &[&str])] = &[

@@ -6,9 +6,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use partykit_core::{
     Clock, ConnectionHandle, ConnectionInfo, Entropy, GuestFactory, Limits, Message, Now,
-    PartyName, ProjectName, Refusal, Request, RequestHead, RoomId, RoomKey, Store,
+    PartyName, ProjectName, Refusal, RequestHead, RoomId, RoomKey, Store,
 };
-use partykit_rooms::{Action, ExchangeId, Input, Room, RoomParts};
+use partykit_rooms::{Action, ExchangeId, Input, RequestBody, Room, RoomParts};
 use partykit_storage::StorageConfig;
 
 use crate::failure::Failure;
@@ -125,13 +125,10 @@ impl OpenRoom {
 
     /// The turn of a GET.
     pub(crate) fn request(&mut self) -> Result<(), Failure> {
-        let request = Request {
-            head: request_head(),
-            body: None,
-        };
         self.step(Input::Request {
             exchange: ExchangeId(1),
-            request,
+            head: request_head(),
+            body: RequestBody::None,
         })?;
         let answered = |action: &Action| match action {
             Action::Respond { response, .. } => response.status == 200,

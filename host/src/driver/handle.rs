@@ -5,23 +5,20 @@
 //! work. A message is so handled on the task that read it, without waking another, and a burst of
 //! messages is handled by one. Nothing here waits: a room is never held across an await.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytestring::ByteString;
 use parking_lot::Mutex;
 use partykit_core::{
-    Clock, ConnectionHandle, ConnectionInfo, Limits, Message, RequestHead, Response, RoomKey,
+    ConnectionHandle, ConnectionInfo, Limits, Message, RequestHead, Response, RoomKey,
 };
-use partykit_rooms::{Action, ExchangeId, Input, RequestBody, Room};
-use partykit_storage::CommitLane;
+use partykit_rooms::{ExchangeId, Input, RequestBody, Room};
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::AbortHandle;
 
+use super::cell::Cell;
 use super::directory::Directory;
-use super::perform;
-use crate::clock::SystemClock;
 use crate::exchange::{PartSender, PiecesBody};
 use crate::socket::Outbound;
 
@@ -120,19 +117,6 @@ impl Inbox {
     }
 }
 
-/// The room and what belongs to it on this side of its state machine.
-pub(crate) struct Cell {
-    pub(crate) room: Room,
-    pub(crate) peers: HashMap<ConnectionHandle, Peer>,
-    pub(crate) exchanges: HashMap<ExchangeId, ExchangeEnds>,
-    /// The room's way to the disk.
-    pub(crate) lane: CommitLane,
-    pub(crate) alarm_clock: Option<AbortHandle>,
-    /// The room has nothing left to do and wants to be dropped.
-    pub(crate) evict: bool,
-    actions: Vec<Action>,
-}
-
 /// One room of this host.
 pub(crate) struct RoomHandle {
     pub(crate) key: RoomKey,
@@ -155,15 +139,7 @@ impl RoomHandle {
         limits: Arc<Limits>,
         directory: Arc<Directory>,
     ) -> Self {
-        let cell = Cell {
-            room,
-            peers: HashMap::new(),
-            exchanges: HashMap::new(),
-            lane: directory.committer().lane(),
-            alarm_clock: None,
-            evict: false,
-            actions: Vec::new(),
-        };
+        let cell = Cell::new(room, directory.committer().lane());
         Self {
             key,
             directory,
@@ -279,7 +255,7 @@ impl RoomHandle {
     }
 
     /// The room has taken something: whoever waits for space may try again.
-    fn note_space(&self, room_is_full: bool) {
+    pub(super) fn note_space(&self, room_is_full: bool) {
         let mut inbox = self.inbox.lock();
         inbox.room_is_full = room_is_full;
         let wake = inbox.somebody_waits && inbox.has_space(&self.limits);
@@ -339,72 +315,6 @@ impl RoomHandle {
             let _ = self.deliver(*delivery).await;
             outbound.hold_heartbeat(false);
         }
-    }
-}
-
-impl Cell {
-    fn step(&mut self, handle: &Arc<RoomHandle>, delivery: Delivery) {
-        let input = match delivery {
-            Delivery::Input(input) => input,
-            Delivery::Connect {
-                client,
-                request,
-                peer,
-            } => {
-                self.peers.insert(client.handle, peer);
-                Input::Connect { client, request }
-            }
-            Delivery::Request {
-                exchange,
-                head,
-                body,
-                ends,
-            } => {
-                self.exchanges.insert(exchange, ends);
-                Input::Request {
-                    exchange,
-                    head,
-                    body,
-                }
-            }
-        };
-        match &input {
-            Input::Closed { client, .. } => drop(self.peers.remove(client)),
-            Input::Gone { exchange } => drop(self.exchanges.remove(exchange)),
-            _ => {}
-        }
-        let now = handle.directory.clock().now();
-        let mut actions = std::mem::take(&mut self.actions);
-        self.room.step(input, now, &mut actions);
-        for action in actions.drain(..) {
-            perform::perform(self, handle, action);
-        }
-        self.actions = actions;
-        handle.note_space(!self.room.has_space());
-    }
-
-    /// Arms the one timer that stands for everything the room waits for.
-    pub(crate) fn wake_at(
-        &mut self,
-        handle: &Arc<RoomHandle>,
-        clock: &SystemClock,
-        monotonic_us: Option<u64>,
-    ) {
-        if let Some(armed) = self.alarm_clock.take() {
-            armed.abort();
-        }
-        let Some(monotonic_us) = monotonic_us else {
-            return;
-        };
-        let until = tokio::time::Instant::from_std(clock.instant(monotonic_us));
-        let room = Arc::downgrade(handle);
-        let task = handle.directory.runtime().spawn(async move {
-            tokio::time::sleep_until(until).await;
-            if let Some(room) = room.upgrade() {
-                room.tell(Input::Tick);
-            }
-        });
-        self.alarm_clock = Some(task.abort_handle());
     }
 }
 

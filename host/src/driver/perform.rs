@@ -6,7 +6,8 @@ use std::sync::Arc;
 use partykit_core::{Content, Response, RoomBatch};
 use partykit_rooms::{Action, BatchId, ExchangeId, Input};
 
-use super::handle::{Answer, Cell, Handshake, Peer, RoomHandle};
+use super::cell::Cell;
+use super::handle::{Answer, Handshake, Peer, RoomHandle};
 use crate::exchange::{Part, PiecesBody};
 use crate::socket::Frame;
 
@@ -81,16 +82,7 @@ fn exchange(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action) {
                 end_exchange(cell, handle, exchange);
             }
         }
-        Action::BodyAbort { exchange } => {
-            // Dropping the sender breaks the response off.
-            if cell
-                .exchanges
-                .get(&exchange)
-                .is_some_and(|ends| ends.parts.is_some())
-            {
-                end_exchange(cell, handle, exchange);
-            }
-        }
+        Action::BodyAbort { exchange } => break_off(cell, handle, exchange),
         Action::Pull { exchange } => {
             let pulls = cell
                 .exchanges
@@ -125,6 +117,14 @@ fn respond(cell: &mut Cell, handle: &Arc<RoomHandle>, exchange: ExchangeId, resp
             ends.parts = Some(parts);
             let _ = answer.send(Answer::Pieces(response, body));
         }
+    }
+}
+
+/// Dropping the sender breaks the response off; one that is not being written is none of ours.
+fn break_off(cell: &mut Cell, handle: &Arc<RoomHandle>, exchange: ExchangeId) {
+    let ends = cell.exchanges.get(&exchange);
+    if ends.is_some_and(|ends| ends.parts.is_some()) {
+        end_exchange(cell, handle, exchange);
     }
 }
 

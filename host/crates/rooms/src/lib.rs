@@ -30,6 +30,8 @@ mod unfinished;
 pub mod testing;
 
 #[cfg(test)]
+mod body_tests;
+#[cfg(test)]
 mod room_tests;
 
 pub use action::{Action, BatchId, ExchangeId, Input, RequestBody};

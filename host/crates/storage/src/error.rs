@@ -70,8 +70,8 @@ pub enum StorageError {
     },
     /// Written by another backend.
     #[error(
-        "the store in {dir} belongs to the backend `{found}`, not to `{wanted}`; configure {found} or \
-         choose another directory"
+        "the store in {dir} belongs to the backend `{found}`, not to `{wanted}`; \
+         configure {found} or choose another directory"
     )]
     OtherBackend {
         /// Where.

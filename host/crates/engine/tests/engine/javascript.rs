@@ -1,6 +1,6 @@
 //! Rooms in the real JavaScript guest, as far as the engine is answerable for them: loading,
-//! limits, isolation, and that each export and each import arrives. What the platform does in detail is
-//! tested with the guest.
+//! limits, isolation, and that each export and each import arrives. What the platform does in
+//! detail is tested with the guest.
 
 use std::panic::resume_unwind;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use partykit_core::{
-    Event, Failure, Guest, GuestError, GuestFactory, Limits, LogLevel, Message, Outcome,
+    Content, Event, Failure, Guest, GuestError, GuestFactory, Limits, LogLevel, Message, Outcome,
     SectionEnding, TimerHandle,
 };
 use partykit_engine::{Engine, EngineConfig, JsComponent, JsFactory};
@@ -372,7 +372,7 @@ fn a_request_is_answered_with_a_response() {
         };
         assert_eq!(*settled, event.0);
         assert_eq!(response.status, 201);
-        assert_eq!(response.body, expected);
+        assert_eq!(response.body, Content::Whole(expected.into()));
         assert!(
             response
                 .headers

@@ -246,21 +246,7 @@ impl FakeGuest {
             "never" => *end = End::Never,
             "throw" => *end = End::Throw(rest.to_owned()),
             "release" => self.release(api),
-            "enter" => {
-                let outer = self.sections.last().copied().unwrap_or(Scope::NONE);
-                self.sections.extend(api.section_enter(outer).ok());
-            }
-            "leave" | "break" => {
-                let broken = word == "break";
-                let ending = if broken {
-                    SectionEnding::Broken
-                } else {
-                    SectionEnding::Keep
-                };
-                self.sections
-                    .pop()
-                    .map(|scope| api.section_leave(scope, ending));
-            }
+            "enter" | "leave" | "break" => self.section(word, api),
             "close" => {
                 let closed =
                     sender.map(|sender| api.close(sender, first.parse().ok(), second.into()));
@@ -271,14 +257,7 @@ impl FakeGuest {
                 *end = self.stream.map_or(End::Settle, End::Stream);
             }
             "piece" | "finish" | "cut" => self.write(word, rest, api),
-            "pull" => {
-                let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
-                drop(self.upload.map(|body| api.body_pull(body, scope)));
-            }
-            "unread" => self
-                .upload
-                .into_iter()
-                .for_each(|body| api.body_cancel(body)),
+            "pull" | "unread" => self.read_on(word, api),
             "trap" => {
                 return Err(GuestError::Trap {
                     message: "scripted".into(),
@@ -287,6 +266,29 @@ impl FakeGuest {
             _ => api.log(LogLevel::Warn, format!("no such command: {command}")),
         }
         Ok(())
+    }
+
+    fn section(&mut self, word: &str, api: &mut dyn RoomApi) {
+        if word == "enter" {
+            let outer = self.sections.last().copied().unwrap_or(Scope::NONE);
+            self.sections.extend(api.section_enter(outer).ok());
+            return;
+        }
+        let ending = match word {
+            "break" => SectionEnding::Broken,
+            _ => SectionEnding::Keep,
+        };
+        let left = self.sections.pop();
+        drop(left.map(|scope| api.section_leave(scope, ending)));
+    }
+
+    fn read_on(&mut self, word: &str, api: &mut dyn RoomApi) {
+        let Some(body) = self.upload else { return };
+        let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
+        match word {
+            "pull" => drop(api.body_pull(body, scope)),
+            _ => api.body_cancel(body),
+        }
     }
 
     fn finish(
