@@ -27,6 +27,14 @@ pub(crate) enum CliError {
     /// There is no bundle.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// A limit in the environment is wrong.
+    #[error("{variable}: {source}")]
+    Setting {
+        /// Which variable.
+        variable: String,
+        /// What is wrong with it.
+        source: partykit_host::SettingError,
+    },
     /// Somebody else listens where we were told to.
     #[error("port {port} is taken")]
     PortTaken {
@@ -56,6 +64,7 @@ impl CliError {
             Self::Config(_)
             | Self::EnvFile(_)
             | Self::Plan(_)
+            | Self::Setting { .. }
             | Self::Esbuild(EsbuildError::Named { .. }) => 2,
             _ => 1,
         }

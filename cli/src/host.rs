@@ -2,6 +2,7 @@
 //! what it logs becomes lines on the terminal. The only file that names that crate's types,
 //! besides the one error variant that carries its error.
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,6 +18,9 @@ use crate::stack_map::StackMap;
 
 /// The backend for rooms whose storage is kept.
 const DURABLE: &str = "sled";
+
+/// Of variables that set a limit of the host.
+const LIMIT_PREFIX: &str = "PARTYKIT_HOST_";
 
 /// How many ports after the usual one are looked at before any free one is taken.
 const NEIGHBOURS: u16 = 100;
@@ -36,12 +40,13 @@ pub(crate) async fn start(
         Some(folder) => StorageConfig::named(DURABLE, folder),
         None => Ok(StorageConfig::Memory),
     };
-    let config = Config {
+    let mut config = Config {
         listen: addresses(port),
         storage: storage.map_err(|error| CliError::Host(HostError::Storage(error)))?,
         cache_dir,
         ..Config::default()
     };
+    set_limits(&mut config, std::env::vars_os())?;
     let deployment = Deployment {
         project: plan.name.clone(),
         bundle: bundle.code,
@@ -59,6 +64,25 @@ pub(crate) async fn start(
         },
         error => CliError::Host(error),
     })
+}
+
+/// `PARTYKIT_HOST_MESSAGE_BYTES_MAX=1048576` and the like: each limit by its name.
+fn set_limits(
+    config: &mut Config,
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<(), CliError> {
+    for (variable, value) in variables {
+        let variable = variable.to_string_lossy();
+        let Some(name) = variable.strip_prefix(LIMIT_PREFIX) else {
+            continue;
+        };
+        let set = config.set_limit(&name.to_ascii_lowercase(), &value.to_string_lossy());
+        set.map_err(|source| CliError::Setting {
+            variable: variable.clone().into_owned(),
+            source,
+        })?;
+    }
+    Ok(())
 }
 
 /// A port that is free now: one of those after `wish`, so that it is easy to remember, else any.

@@ -86,3 +86,93 @@ pub struct Deployment {
     /// A directory of static files, if the project has one.
     pub assets: Option<PathBuf>,
 }
+
+impl HostLimits {
+    fn by_name(&mut self, name: &str) -> Option<Setting<'_>> {
+        Some(match name {
+            "rooms_max" => Setting::Count(&mut self.rooms_max),
+            "http_connections_max" => Setting::Count(&mut self.http_connections_max),
+            "head_ms" => Setting::Number(&mut self.head_ms),
+            "body_piece_ms" => Setting::Number(&mut self.body_piece_ms),
+            "ping_interval_ms" => Setting::Number(&mut self.ping_interval_ms),
+            "pong_ms" => Setting::Number(&mut self.pong_ms),
+            "close_ms" => Setting::Number(&mut self.close_ms),
+            "shutdown_ms" => Setting::Number(&mut self.shutdown_ms),
+            _ => return None,
+        })
+    }
+}
+
+enum Setting<'a> {
+    Number(&'a mut u64),
+    Count(&'a mut usize),
+}
+
+/// Why a limit could not be set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingError {
+    /// There is no such limit.
+    #[error("there is no limit `{name}`")]
+    Unknown {
+        /// As given.
+        name: String,
+    },
+    /// Not a whole number above 0.
+    #[error("`{name}` must be a whole number above 0, not `{value}`")]
+    Number {
+        /// Which limit.
+        name: String,
+        /// As given.
+        value: String,
+    },
+}
+
+impl Config {
+    /// Sets a limit of rooms or of the host by its name.
+    ///
+    /// # Errors
+    /// There is no such limit, or the value is no whole number above 0.
+    pub fn set_limit(&mut self, name: &str, value: &str) -> Result<(), SettingError> {
+        let wrong = || SettingError::Number {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        };
+        let number: u64 = value.parse().map_err(|_| wrong())?;
+        if number == 0 {
+            return Err(wrong());
+        }
+        if let Some(limit) = self.limits.by_name(name) {
+            *limit = number;
+            return Ok(());
+        }
+        match self.host.by_name(name) {
+            Some(Setting::Number(limit)) => *limit = number,
+            Some(Setting::Count(limit)) => *limit = usize::try_from(number).map_err(|_| wrong())?,
+            None => {
+                return Err(SettingError::Unknown {
+                    name: name.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_of_rooms_and_of_the_host_are_set_by_name() {
+        let mut config = Config::default();
+        config.set_limit("message_bytes_max", "1048576").unwrap();
+        config.set_limit("rooms_max", "7").unwrap();
+        assert_eq!(config.limits.message_bytes_max, 1_048_576);
+        assert_eq!(config.host.rooms_max, 7);
+        for (name, value) in [("rooms_max", "0"), ("rooms_max", "many"), ("no_limit", "1")] {
+            let error = config.set_limit(name, value).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}

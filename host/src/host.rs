@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use partykit_core::{Description, GuestError, Limits, PartyName, RoomId, RoomKey, close_code};
+use partykit_core::{
+    Description, GuestError, Limits, PartyName, RoomId, RoomKey, Store, close_code,
+};
 use partykit_engine::{Engine, EngineConfig, JsComponent, JsFactory};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -56,8 +58,33 @@ impl Host {
         log: Arc<dyn LogSink>,
     ) -> Result<Self, HostError> {
         let listeners = listen(&config.listen).await?;
-        let address = listeners.first().ok_or(HostError::NoAddress)?.1;
         let store = partykit_storage::open(&config.storage).map_err(HostError::Storage)?;
+        Self::assemble(config, deployment, log, listeners, store).await
+    }
+
+    /// The same on a store of the caller's: for tests that hold or fail its commits.
+    ///
+    /// # Errors
+    /// As for [`Host::start`].
+    #[cfg(feature = "testing")]
+    pub async fn start_on(
+        store: Arc<dyn Store>,
+        config: Config,
+        deployment: Deployment,
+        log: Arc<dyn LogSink>,
+    ) -> Result<Self, HostError> {
+        let listeners = listen(&config.listen).await?;
+        Self::assemble(config, deployment, log, listeners, store).await
+    }
+
+    async fn assemble(
+        config: Config,
+        deployment: Deployment,
+        log: Arc<dyn LogSink>,
+        listeners: Vec<(TcpListener, SocketAddr)>,
+        store: Arc<dyn Store>,
+    ) -> Result<Self, HostError> {
+        let address = listeners.first().ok_or(HostError::NoAddress)?.1;
         let engine = start_engine(&config).await?;
         let limits = Arc::new(config.limits);
         let factory = factory(&engine, &deployment, &limits);

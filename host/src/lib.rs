@@ -21,7 +21,7 @@ mod routes;
 mod server;
 mod socket;
 
-pub use config::{Config, Deployment, HostLimits, StorageConfig};
+pub use config::{Config, Deployment, HostLimits, SettingError, StorageConfig};
 pub use error::HostError;
 pub use host::Host;
 pub use log::{LogSink, RequestLine};

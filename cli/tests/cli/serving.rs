@@ -276,3 +276,32 @@ fn a_signal_while_it_starts_ends_it_and_what_it_runs() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     eventually(|| (!runs(hung)).then_some(()));
 }
+
+#[test]
+fn a_limit_in_the_environment_is_checked_before_anything_is_served() {
+    let project = Project::bundled(&[
+        (
+            "partykit.json",
+            r#"{ "name": "limits", "main": "room.js" }"#,
+        ),
+        ("room.js", "export default {}"),
+    ]);
+    let wrong = [
+        ("PARTYKIT_HOST_NO_SUCH", "1", "there is no limit `no_such`"),
+        (
+            "PARTYKIT_HOST_ROOMS_MAX",
+            "many",
+            "must be a whole number above 0",
+        ),
+    ];
+    for (variable, value, says) in wrong {
+        let mut command = project.command(&["dev", "--port", "0"]);
+        let ended = project.ended(command.env(variable, value).output().unwrap());
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(variable) && ended.stderr.contains(says),
+            "{}",
+            ended.stderr
+        );
+    }
+}

@@ -30,7 +30,8 @@ const HOSTS = {
   ours: (port) => ({
     program: resolve(process.env.PARTYKIT_BIN ?? join(HERE, "../../target/release/partykit")),
     args: ["dev", "--port", `${port}`, "--no-hotkeys"],
-    env: {},
+    // The reference's own limit; ours is 32 MiB unless told otherwise.
+    env: { PARTYKIT_HOST_MESSAGE_BYTES_MAX: "1048576" },
   }),
 };
 

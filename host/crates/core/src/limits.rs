@@ -103,3 +103,66 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// The limit of that name, as it is written in errors and docs.
+    pub fn by_name(&mut self, name: &str) -> Option<&mut u64> {
+        Some(match name {
+            "memory_bytes_max" => &mut self.memory_bytes_max,
+            "cpu_ms_max" => &mut self.cpu_ms_max,
+            "load_cpu_ms_max" => &mut self.load_cpu_ms_max,
+            "effects_max" => &mut self.effects_max,
+            "effect_bytes_max" => &mut self.effect_bytes_max,
+            "log_lines_max" => &mut self.log_lines_max,
+            "log_line_bytes_max" => &mut self.log_line_bytes_max,
+            "timers_max" => &mut self.timers_max,
+            "message_bytes_max" => &mut self.message_bytes_max,
+            "body_bytes_max" => &mut self.body_bytes_max,
+            "body_buffer_bytes_max" => &mut self.body_buffer_bytes_max,
+            "bodies_max" => &mut self.bodies_max,
+            "mailbox_events_max" => &mut self.mailbox_events_max,
+            "mailbox_bytes_max" => &mut self.mailbox_bytes_max,
+            "connection_buffer_bytes_max" => &mut self.connection_buffer_bytes_max,
+            "connections_max" => &mut self.connections_max,
+            "uncommitted_bytes_max" => &mut self.uncommitted_bytes_max,
+            "key_bytes_max" => &mut self.key_bytes_max,
+            "value_bytes_max" => &mut self.value_bytes_max,
+            "list_page_bytes_max" => &mut self.list_page_bytes_max,
+            "start_ms" => &mut self.start_ms,
+            "connect_ms" => &mut self.connect_ms,
+            "request_ms" => &mut self.request_ms,
+            "section_ms" => &mut self.section_ms,
+            "owed_events_max" => &mut self.owed_events_max,
+            "room_idle_ms" => &mut self.room_idle_ms,
+            "restart_backoff_ms" => &mut self.restart_backoff_ms,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_can_be_set_by_its_name() {
+        let mut limits = Limits::default();
+        let shown = format!("{limits:#?}");
+        let names: Vec<_> = shown
+            .lines()
+            .filter_map(|line| line.trim().split_once(':'))
+            .collect();
+        assert!(names.len() > 20);
+        for (name, _) in names {
+            *limits.by_name(name).unwrap_or_else(|| panic!("{name}")) = 7;
+        }
+        let shown = format!("{limits:#?}");
+        assert!(
+            shown
+                .lines()
+                .filter(|line| line.contains(':'))
+                .all(|line| line.contains(": 7,"))
+        );
+        assert_eq!(limits.by_name("no_such_limit"), None);
+    }
+}

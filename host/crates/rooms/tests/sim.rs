@@ -183,7 +183,10 @@ impl Simulation {
         if let Some(client) = self.clients.get_mut(&handle) {
             client.ended = true;
         }
-        self.room.closed(handle, 1000);
+        // 1013 and 1006: the driver has closed a reader that was too slow, or lost it.
+        let codes = [1000, 1006, 1013];
+        self.room
+            .closed(handle, codes[self.random.below(3) as usize]);
     }
 
     fn commit(&mut self) {
