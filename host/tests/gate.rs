@@ -1,6 +1,12 @@
 //! The output gate on real sockets: with a store whose commit is held, nothing leaves any socket or
 //! body; when it fails, nothing ever does. The real guest, the real host, a client of bytes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -137,7 +143,7 @@ impl Connection {
         }
     }
 
-    async fn to_the_end(mut self) -> (String, bool) {
+    async fn finish(mut self) -> (String, bool) {
         let clean = timeout(
             Duration::from_secs(20),
             self.stream.read_to_end(&mut self.read),
@@ -166,11 +172,11 @@ async fn while_a_commit_is_held_nothing_leaves_and_later_turns_read_its_writes()
     let other = stage
         .connection("GET /party/o?get HTTP/1.1\nHost: h\nConnection: close\n\n")
         .await;
-    assert!(other.to_the_end().await.0.ends_with("undefined"));
+    assert!(other.finish().await.0.ends_with("undefined"));
     assert!(socket.has_nothing() && request.has_nothing());
     stage.store.release();
     socket.until(b"k is first\x81\x0ak is first").await;
-    assert!(request.to_the_end().await.0.ends_with("first"));
+    assert!(request.finish().await.0.ends_with("first"));
     stage.host.shutdown().await;
 }
 
@@ -183,13 +189,13 @@ async fn when_a_commit_fails_nothing_of_it_ever_leaves_and_the_room_reads_what_i
     socket.read.clear();
     stage.store.inject([Fault::Fails(CommitError::NoSpace)]);
     socket.say("put lost").await;
-    let (told, _) = socket.to_the_end().await;
+    let (told, _) = socket.finish().await;
     assert!(told.contains("the host's storage is full"), "{told:?}");
     assert!(!told.contains("k is"), "{told:?}");
-    let again = stage.request("get").await.to_the_end().await.0;
+    let again = stage.request("get").await.finish().await.0;
     assert!(again.ends_with("kept"), "{again}");
     stage.store.inject([Fault::Fails(CommitError::NoSpace)]);
-    let refused = stage.request("put").await.to_the_end().await.0;
+    let refused = stage.request("put").await.finish().await.0;
     assert!(
         refused.starts_with("HTTP/1.1 500") && !refused.contains("stored"),
         "{refused}"
@@ -201,7 +207,7 @@ async fn when_a_commit_fails_nothing_of_it_ever_leaves_and_the_room_reads_what_i
 async fn a_commit_that_fails_in_the_middle_of_a_response_breaks_it_off() {
     let stage = Stage::new().await;
     stage.store.inject([Fault::Fails(CommitError::NoSpace)]);
-    let (told, _) = stage.request("stream").await.to_the_end().await;
+    let (told, _) = stage.request("stream").await.finish().await;
     assert!(told.contains("piece 1;"), "{told}");
     assert!(!told.contains("piece 2;"), "{told}");
     assert!(
