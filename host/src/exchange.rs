@@ -73,6 +73,8 @@ impl HttpBody for PiecesBody {
             }
             Some(Part::End) => {
                 self.ended = true;
+                let exchange = self.exchange;
+                self.room.tell_later(Input::BodySent { exchange });
                 Poll::Ready(None)
             }
             None if self.ended => Poll::Ready(None),

@@ -88,6 +88,11 @@ pub enum Input {
         /// How much.
         bytes: u64,
     },
+    /// The client has taken the whole of a response's body, its end included.
+    BodySent {
+        /// Whose.
+        exchange: ExchangeId,
+    },
     /// The client has gone before it had its whole answer. At most once for each exchange.
     Gone {
         /// Whose.

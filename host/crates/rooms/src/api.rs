@@ -22,7 +22,17 @@ const RANDOM_BYTES_MAX: u32 = 65_536;
 
 impl RoomApi for State {
     fn settle(&mut self, event: EventId, outcome: Outcome) -> Result<(), Refusal> {
-        let debt = self.owed.settle(event).ok_or(Refusal::Gone)?;
+        let Some(debt) = self.owed.settle(event) else {
+            // Answered meanwhile, e.g. because it took too long: nobody will read this body.
+            if let Outcome::Response(Response {
+                body: Content::Pieces(body),
+                ..
+            }) = outcome
+            {
+                self.bodies.abort(body);
+            }
+            return Err(Refusal::Gone);
+        };
         self.turn.count(1, outcome_bytes(&outcome), &self.limits);
         if let Outcome::Failed(failure) = &outcome {
             let text = format!("{}: {}", debt.handler(), failure.detail);

@@ -175,15 +175,16 @@ impl Bodies {
     ) -> Option<(BodyHandle, Scope)> {
         let (body, writing) = self.written_to(exchange)?;
         writing.waiting = writing.waiting.saturating_sub(bytes);
-        let (low, ended) = (
-            writing.waiting < limits.body_buffer_bytes_max / 2,
-            writing.finished && writing.waiting == 0,
-        );
+        let low = writing.waiting < limits.body_buffer_bytes_max / 2;
         let paused = if low { writing.paused.take() } else { None };
-        if ended {
+        paused.map(|scope| (body, scope))
+    }
+
+    /// The client has all of it, its end included.
+    pub(crate) fn sent(&mut self, exchange: ExchangeId) {
+        if let Some((body, _)) = self.written_to(exchange) {
             self.writing.remove(&body);
         }
-        paused.map(|scope| (body, scope))
     }
 
     fn written_to(&mut self, exchange: ExchangeId) -> Option<(BodyHandle, &mut Writing)> {

@@ -147,6 +147,7 @@ fn a_room_with_an_answer_under_way_is_not_evicted() {
     room.advance_ms(60_000);
     assert!(room.take().is_empty(), "the client has not taken it");
     room.step(Input::BodyTaken { exchange, bytes: 3 });
+    room.step(Input::BodySent { exchange });
     room.advance_ms(10_000);
     assert_eq!(room.take(), ["evict"]);
 }
@@ -155,4 +156,35 @@ fn room_with_buffer(bytes: u64) -> TestRoom {
     let mut limits = Limits::default();
     limits.body_buffer_bytes_max = bytes;
     TestRoom::new(limits, FakeFactory::default())
+}
+
+#[test]
+fn responses_that_have_ended_leave_nothing_behind() {
+    let mut limits = Limits::default();
+    limits.bodies_max = 2;
+    limits.request_ms = 10;
+    let mut room = TestRoom::new(limits, FakeFactory::default());
+    for _ in 0..5 {
+        let exchange = room.request("stream;finish");
+        assert_eq!(
+            room.take()[1],
+            format!("finish {}", exchange.0),
+            "an empty one"
+        );
+        room.step(Input::BodySent { exchange });
+    }
+    assert!(room.take().is_empty());
+}
+
+#[test]
+fn a_commit_that_fails_under_the_end_of_a_response_breaks_it_off_though_every_byte_was_taken() {
+    let mut room = room();
+    let exchange = room.request("stream;piece one");
+    let a = room.connect("a", "");
+    room.take();
+    room.message(a, "put k v;finish");
+    room.step(Input::BodyTaken { exchange, bytes: 3 });
+    room.fail_commit(CommitError::Io("disk".into()));
+    let told = room.take();
+    assert!(told.contains(&format!("abort {}", exchange.0)), "{told:?}");
 }

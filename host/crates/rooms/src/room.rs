@@ -157,6 +157,7 @@ impl Room {
                 let whose = self.state.bodies.taken(exchange, bytes, &self.state.limits);
                 self.state.complete_body(whose, BodyEvent::Ready);
             }
+            Input::BodySent { exchange } => self.state.bodies.sent(exchange),
             Input::Gone { exchange } => self.client_gone(exchange),
             Input::Committed { batch, result } => self.committed(batch, result, actions),
             Input::Tick => {}

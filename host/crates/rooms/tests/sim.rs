@@ -39,6 +39,8 @@ struct Simulation {
     writers: BTreeSet<u64>,
     /// Responses in pieces that have not ended.
     streams: BTreeSet<ExchangeId>,
+    /// Ends that their clients have still to take.
+    sent: Vec<ExchangeId>,
     /// Those whose client went away: what was under way to them may still come.
     gone: BTreeSet<ExchangeId>,
     /// Pieces that their clients have still to take.
@@ -71,6 +73,7 @@ impl Simulation {
             numbers: 0,
             writers: BTreeSet::new(),
             streams: BTreeSet::new(),
+            sent: Vec::new(),
             gone: BTreeSet::new(),
             taken: Vec::new(),
             trace,
@@ -223,6 +226,8 @@ impl Simulation {
                 self.room.step(Input::Gone { exchange });
                 self.gone.insert(exchange);
             }
+        } else if let Some(exchange) = self.sent.pop() {
+            self.room.step(Input::BodySent { exchange });
         } else if let Some((exchange, bytes)) = self.taken.pop() {
             self.room.step(Input::BodyTaken { exchange, bytes });
         }
@@ -236,6 +241,7 @@ impl Simulation {
         self.clients.clear();
         self.exchanges.clear();
         self.streams.clear();
+        self.sent.clear();
         self.taken.clear();
     }
 
@@ -275,6 +281,7 @@ impl Simulation {
                 Action::BodyFinish { exchange } => {
                     let open = self.streams.remove(exchange) || self.gone.contains(exchange);
                     self.check(open, "a response ends once");
+                    self.sent.push(*exchange);
                 }
                 // One that was never begun, or was answered otherwise, is no error.
                 Action::BodyAbort { exchange } => drop(self.streams.remove(exchange)),
