@@ -1,0 +1,62 @@
+//! The output gate: with a store whose commit is held, nothing leaves any socket or body; when it
+//! fails, nothing ever does.
+
+use partykit_core::CommitError;
+use partykit_storage::Fault;
+
+use crate::stage::Stage;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_a_commit_is_held_nothing_leaves_and_later_turns_read_its_writes() {
+    let stage = Stage::new().await;
+    let mut socket = stage.socket().await;
+    stage.store.hold();
+    socket.say("put first").await;
+    stage.held().await;
+    let request = stage.request("get").await;
+    socket.say("again").await;
+    stage.logged("ran again").await;
+    stage.logged("asked get").await;
+    assert!(socket.has_nothing() && request.has_nothing());
+    stage.store.release();
+    socket.until(b"k is first\x81\x0ak is first").await;
+    assert!(request.finish().await.0.ends_with("first"));
+    stage.host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_a_commit_fails_nothing_of_it_ever_leaves_and_the_room_reads_what_is_durable() {
+    let stage = Stage::new().await;
+    let mut socket = stage.socket().await;
+    socket.say("put kept").await;
+    socket.until(b"k is kept").await;
+    socket.read.clear();
+    stage.store.inject([Fault::Fails(CommitError::NoSpace)]);
+    socket.say("put lost").await;
+    let (told, _) = socket.finish().await;
+    assert!(told.contains("the host's storage is full"), "{told:?}");
+    assert!(!told.contains("k is"), "{told:?}");
+    let again = stage.request("get").await.finish().await.0;
+    assert!(again.ends_with("kept"), "{again}");
+    stage.store.inject([Fault::Fails(CommitError::NoSpace)]);
+    let refused = stage.request("put").await.finish().await.0;
+    assert!(
+        refused.starts_with("HTTP/1.1 500") && !refused.contains("stored"),
+        "{refused}"
+    );
+    stage.host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_fails_in_the_middle_of_a_response_breaks_it_off() {
+    let stage = Stage::new().await;
+    stage.store.inject([Fault::Fails(CommitError::NoSpace)]);
+    let (told, _) = stage.request("stream").await.finish().await;
+    assert!(told.contains("piece 1;"), "{told}");
+    assert!(!told.contains("piece 2;"), "{told}");
+    assert!(
+        !told.ends_with("0\r\n\r\n"),
+        "a chunked body that ended cleanly: {told}"
+    );
+    stage.host.shutdown().await;
+}

@@ -1,0 +1,46 @@
+//! Limits of the host against clients that take their time.
+
+use crate::stage::Stage;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_that_does_not_come_ends_the_connection() {
+    let stage = Stage::with(|config| config.host.head_ms = 50).await;
+    let half = stage.connection("GET /party/r HTTP/1.1\nHost: h\n").await;
+    let (told, _) = half.finish().await;
+    assert!(!told.contains("200"), "{told}");
+    stage.host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_does_not_come_is_408_and_its_room_is_not_asked() {
+    let stage = Stage::with(|config| config.host.body_piece_ms = 50).await;
+    let head = "POST /party/r?put HTTP/1.1\nHost: h\nConnection: close\nContent-Length: 9\n\nhalf";
+    let (told, _) = stage.connection(head).await.finish().await;
+    assert!(
+        told.starts_with("HTTP/1.1 408") && told.contains("body_piece_ms"),
+        "{told}"
+    );
+    assert!(stage.store.groups().is_empty());
+    stage.host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_host_refuses_another_room_by_name() {
+    let stage = Stage::with(|config| config.host.rooms_max = 1).await;
+    assert!(
+        stage
+            .request("get")
+            .await
+            .finish()
+            .await
+            .0
+            .starts_with("HTTP/1.1 200")
+    );
+    let other = "GET /party/other?get HTTP/1.1\nHost: h\nConnection: close\n\n";
+    let (told, _) = stage.connection(other).await.finish().await;
+    assert!(
+        told.starts_with("HTTP/1.1 503") && told.contains("rooms_max"),
+        "{told}"
+    );
+    stage.host.shutdown().await;
+}

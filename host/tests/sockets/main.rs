@@ -1,0 +1,11 @@
+//! The whole host on real sockets, with the real guest and a store that tests hold in their hands.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod gate;
+mod limits;
+mod stage;
