@@ -38,9 +38,12 @@ impl Default for Config {
 /// Limits that are not a room's.
 #[derive(Debug, Clone)]
 pub struct HostLimits {
-    /// Rooms with memory of their own at one time. Each needs about five memory mappings, of
-    /// which Linux gives a process 65,530.
-    pub rooms_max: usize,
+    /// Rooms with memory of their own at one time. None: as many as this machine allows, which is
+    /// computed at the start (`capacity.rs`).
+    pub max_resident_rooms: Option<usize>,
+    /// Images of code that are kept for the next room, in bytes; beyond it the ones used longest
+    /// ago are dropped.
+    pub images_bytes_max: u64,
     /// HTTP connections at one time, open WebSockets not counted; others wait to be accepted.
     pub http_connections_max: usize,
     /// The head of a request may take so long, as may the next one on the same connection.
@@ -60,8 +63,8 @@ pub struct HostLimits {
 impl Default for HostLimits {
     fn default() -> Self {
         Self {
-            // About 1.5 MiB each.
-            rooms_max: 4_000,
+            max_resident_rooms: None,
+            images_bytes_max: 256 << 20,
             http_connections_max: 10_000,
             head_ms: 30_000,
             body_piece_ms: 30_000,
@@ -90,7 +93,8 @@ pub struct Deployment {
 impl HostLimits {
     fn by_name(&mut self, name: &str) -> Option<Setting<'_>> {
         Some(match name {
-            "rooms_max" => Setting::Count(&mut self.rooms_max),
+            "max_resident_rooms" => Setting::Optional(&mut self.max_resident_rooms),
+            "images_bytes_max" => Setting::Number(&mut self.images_bytes_max),
             "http_connections_max" => Setting::Count(&mut self.http_connections_max),
             "head_ms" => Setting::Number(&mut self.head_ms),
             "body_piece_ms" => Setting::Number(&mut self.body_piece_ms),
@@ -106,6 +110,7 @@ impl HostLimits {
 enum Setting<'a> {
     Number(&'a mut u64),
     Count(&'a mut usize),
+    Optional(&'a mut Option<usize>),
 }
 
 /// Why a limit could not be set.
@@ -146,9 +151,11 @@ impl Config {
             *limit = number;
             return Ok(());
         }
+        let count = || usize::try_from(number).map_err(|_| wrong());
         match self.host.by_name(name) {
             Some(Setting::Number(limit)) => *limit = number,
-            Some(Setting::Count(limit)) => *limit = usize::try_from(number).map_err(|_| wrong())?,
+            Some(Setting::Count(limit)) => *limit = count()?,
+            Some(Setting::Optional(limit)) => *limit = Some(count()?),
             None => {
                 return Err(SettingError::Unknown {
                     name: name.to_owned(),
@@ -167,10 +174,14 @@ mod tests {
     fn limits_of_rooms_and_of_the_host_are_set_by_name() {
         let mut config = Config::default();
         config.set_limit("message_bytes_max", "1048576").unwrap();
-        config.set_limit("rooms_max", "7").unwrap();
+        config.set_limit("max_resident_rooms", "7").unwrap();
         assert_eq!(config.limits.message_bytes_max, 1_048_576);
-        assert_eq!(config.host.rooms_max, 7);
-        for (name, value) in [("rooms_max", "0"), ("rooms_max", "many"), ("no_limit", "1")] {
+        assert_eq!(config.host.max_resident_rooms, Some(7));
+        for (name, value) in [
+            ("max_resident_rooms", "0"),
+            ("max_resident_rooms", "many"),
+            ("no_limit", "1"),
+        ] {
             let error = config.set_limit(name, value).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use partykit_core::{IdError, Response};
+use partykit_core::{IdError, Response, close_code};
 
 /// Why a host could not start.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +61,7 @@ pub(crate) enum RouteError {
     WebSocketVersion,
     #[error("the WebSocket handshake lacks {0}")]
     Handshake(&'static str),
-    #[error("the host is full (rooms_max is {max})")]
+    #[error("the host is full (max_resident_rooms is {max}); try again later")]
     HostFull { max: usize },
     #[error("the host is shutting down")]
     Stopping,
@@ -80,6 +80,16 @@ impl RouteError {
             Self::HostFull { .. } | Self::Stopping => 503,
             // PartyKit answers a path without a party with 500.
             Self::NoParty | Self::NoAnswer => 500,
+        }
+    }
+
+    /// What a WebSocket is closed with instead of being refused: for errors that pass, after which
+    /// its client should come back.
+    pub(crate) fn close_code(&self) -> Option<u16> {
+        match self {
+            Self::HostFull { .. } => Some(close_code::TRY_LATER),
+            Self::Stopping => Some(close_code::RESTART),
+            _ => None,
         }
     }
 

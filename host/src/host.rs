@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use partykit_core::{
-    Description, GuestError, Limits, PartyName, RoomId, RoomKey, Store, close_code,
+    Description, GuestError, Limits, LogLevel, PartyName, RoomId, RoomKey, Store, close_code,
 };
-use partykit_engine::{Engine, EngineConfig, JsComponent, JsFactory};
+use partykit_engine::{Engine, EngineConfig, JsBinary, JsComponent, JsFactory};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+use crate::capacity::{Capacity, raise_descriptors};
 use crate::config::{Config, Deployment};
 use crate::driver::{Directory, RoomMaker};
 use crate::error::HostError;
@@ -41,6 +42,7 @@ pub struct Host {
     /// Makes guests of the code that runs now.
     factory: Mutex<Arc<JsFactory>>,
     limits: Arc<Limits>,
+    capacity: Capacity,
     address: SocketAddr,
     stop: watch::Sender<bool>,
     servers: JoinSet<()>,
@@ -57,6 +59,7 @@ impl Host {
         deployment: Deployment,
         log: Arc<dyn LogSink>,
     ) -> Result<Self, HostError> {
+        raise_descriptors();
         let listeners = listen(&config.listen).await?;
         let store = partykit_storage::open(&config.storage).map_err(HostError::Storage)?;
         Self::assemble(config, deployment, log, listeners, store).await
@@ -92,7 +95,11 @@ impl Host {
             limits: limits.clone(),
             factory: factory.clone(),
         };
-        let directory = Directory::new(maker, store, log.clone(), config.host.rooms_max)
+        let capacity = Capacity::of_machine(config.host.max_resident_rooms);
+        let Capacity { rooms, bound } = capacity;
+        let text = format!("up to {rooms} rooms at one time, {bound} (max_resident_rooms)");
+        log.host(LogLevel::Debug, &text);
+        let directory = Directory::new(maker, store, log.clone(), rooms)
             .map_err(HostError::Thread)?;
         let app = Arc::new(App {
             directory: Arc::new(directory),
@@ -112,6 +119,7 @@ impl Host {
             engine,
             factory: Mutex::new(factory),
             limits,
+            capacity,
             address,
             stop,
             servers,
@@ -124,8 +132,13 @@ impl Host {
         self.address
     }
 
-    /// Evaluates the code once and throws the result away, to hear early what every room would
-    /// meet. An error is logged as that of a room would be.
+    /// How many rooms there may be at one time.
+    #[must_use]
+    pub fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    /// Makes the image that rooms begin with, to hear early what every room would meet. An error is logged as that of a room would be.
     ///
     /// # Errors
     /// Why the code does not load.
@@ -188,15 +201,23 @@ impl Host {
     }
 }
 
+const QUICKJS: JsBinary<'static> = JsBinary {
+    component: partykit_quickjs_artifact::COMPONENT,
+    memory: partykit_quickjs_artifact::MEMORY,
+    memory_offset: partykit_quickjs_artifact::MEMORY_OFFSET,
+};
+
 /// Compiling the engine takes seconds the first time on a machine.
 async fn start_engine(config: &Config) -> Result<JsComponent, HostError> {
     let config = EngineConfig {
         cache_dir: config.cache_dir.clone(),
         on_long_turn: Arc::new(hand_over),
+        images_bytes_max: config.host.images_bytes_max,
+        ..EngineConfig::default()
     };
     let started = tokio::task::spawn_blocking(move || {
         let engine = Engine::new(config)?;
-        JsComponent::compile(&engine, partykit_quickjs_artifact::COMPONENT)
+        JsComponent::compile(&engine, QUICKJS)
     });
     match started.await {
         Ok(engine) => engine.map_err(HostError::Engine),

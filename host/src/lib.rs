@@ -7,6 +7,7 @@
 
 mod app;
 mod body;
+mod capacity;
 mod clock;
 mod config;
 mod driver;
@@ -21,6 +22,7 @@ mod routes;
 mod server;
 mod socket;
 
+pub use capacity::{Bound, Capacity};
 pub use config::{Config, Deployment, HostLimits, SettingError, StorageConfig};
 pub use error::HostError;
 pub use host::Host;

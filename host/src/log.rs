@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use partykit_core::{GuestError, LogLine, RoomKey};
+use partykit_core::{GuestError, LogLevel, LogLine, RoomKey};
 
 /// One answered request, an upgrade included.
 #[derive(Debug, Clone)]
@@ -25,6 +25,9 @@ pub trait LogSink: Send + Sync {
 
     /// A request was answered.
     fn request(&self, line: &RequestLine);
+
+    /// The host has something to say that concerns no single room.
+    fn host(&self, level: LogLevel, text: &str);
 
     /// A room lost its guest. Once for each failure.
     fn failed(&self, room: &RoomKey, error: &GuestError);

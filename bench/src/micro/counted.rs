@@ -55,26 +55,26 @@ impl CountedGuests {
             events: 0,
             start_fuel: instantiated,
         };
-        guest.load(bundle)?;
+        guest.evaluate("prepare", &[])?;
+        guest.evaluate("load", &[text(bundle), text("{}")])?;
         guest.open(id)?;
         Ok(guest)
     }
 }
 
 impl CountedGuest {
-    fn load(&mut self, bundle: &str) -> Result<(), Failure> {
-        let load = self
+    fn evaluate(&mut self, export: &str, arguments: &[Val]) -> Result<(), Failure> {
+        let function = self
             .instance
-            .get_func(&mut self.store, "load")
-            .ok_or("no export load")?;
-        let arguments = [text(bundle), text("{}")];
+            .get_func(&mut self.store, export)
+            .ok_or_else(|| format!("no export {export}"))?;
         let mut results = [Val::Bool(false)];
         self.start_fuel += fuel_of(&mut self.store, |store| {
-            Ok(load.call(store, &arguments, &mut results)?)
+            Ok(function.call(store, arguments, &mut results)?)
         })?;
         match results {
             [Val::Result(Ok(_))] => Ok(()),
-            [other] => Err(format!("the rooms do not load: {other:?}").into()),
+            [other] => Err(format!("{export} failed: {other:?}").into()),
         }
     }
 

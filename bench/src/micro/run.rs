@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use partykit_core::{Limits, Message};
-use partykit_engine::{Engine, EngineConfig, JsComponent, JsFactory};
-use partykit_quickjs_artifact::COMPONENT;
+use partykit_engine::{Engine, EngineConfig, JsBinary, JsComponent, JsFactory};
+use partykit_quickjs_artifact::{COMPONENT, MEMORY, MEMORY_OFFSET, WHOLE_COMPONENT};
 
 use super::calls;
 use super::counted::{CountedGuest, CountedGuests};
@@ -16,6 +16,12 @@ use crate::failure::Failure;
 use crate::place::Place;
 use crate::report::{Report, number};
 use crate::timing::{Timing, summary, time};
+
+const QUICKJS: JsBinary<'static> = JsBinary {
+    component: COMPONENT,
+    memory: MEMORY,
+    memory_offset: MEMORY_OFFSET,
+};
 
 /// The room program that is served to sockets too. One module, so it needs no bundler.
 const BUNDLE: &str = include_str!("../../rooms/src/rooms.js");
@@ -46,12 +52,12 @@ pub(crate) fn run(args: &Args, place: &Place, report: &Report) -> Result<(), Fai
         &rows,
     );
 
-    let counted = CountedGuests::compile(COMPONENT, &cache)?;
+    let counted = CountedGuests::compile(WHOLE_COMPONENT, &cache)?;
     let engine = Engine::new(EngineConfig {
         cache_dir: Some(cache),
         ..EngineConfig::default()
     })?;
-    let js = JsComponent::compile(&engine, COMPONENT)?;
+    let js = JsComponent::compile(&engine, QUICKJS)?;
     let factory = JsFactory::new(&js, BUNDLE, "{}", Arc::new(Limits::default()));
     let rooms = Rooms::new(Arc::new(factory))?;
     let rows = turns(args.micro_budget(), &rooms, &counted)?;

@@ -11,7 +11,8 @@ use crate::bindings::exports::partykit::room::guest::{
 use crate::bindings::partykit::room::types::{
     ContentResult as Content, FailureResult as Failure, FieldResult as Field,
 };
-use crate::runtime::{Hook, call, enter, load};
+use crate::bridge::Thrown;
+use crate::runtime::{Hook, call, enter, load, prepare};
 
 /// Version of the contract in wit/ that this guest was built for.
 const CONTRACT: &str = "0.1";
@@ -20,12 +21,20 @@ const CONTRACT: &str = "0.1";
 pub(crate) struct Exports;
 
 impl JsRoom for Exports {
+    fn prepare() -> std::result::Result<(), Failure> {
+        prepare().map_err(failure)
+    }
+
     fn load(bundle: String, env: String) -> std::result::Result<(), Failure> {
-        load(bundle, &env).map_err(|thrown| Failure {
-            message: thrown.message,
-            detail: thrown.detail,
-            status: None,
-        })
+        load(bundle, &env).map_err(failure)
+    }
+}
+
+fn failure(thrown: Thrown) -> Failure {
+    Failure {
+        message: thrown.message,
+        detail: thrown.detail,
+        status: None,
     }
 }
 

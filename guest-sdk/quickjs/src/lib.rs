@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! exports   the contract's calls -> one cached JavaScript function each, then the job queue
-//! runtime   the engine of this guest: made by `load`, kept for its whole life
+//! runtime   the engine of this guest: made by `prepare`, kept for its whole life
+//! seal      what is done before a memory becomes the image that rooms begin with
 //! modules   which module an import names: ours, the bundle, or none
 //! natives   what our JavaScript (guest-sdk/js) may call: one file for each interface of wit/
 //! bridge    strings, bytes and errors between Rust and QuickJS; the only unsafe code besides
@@ -19,6 +20,7 @@ mod host;
 mod modules;
 mod natives;
 mod runtime;
+mod seal;
 #[cfg(test)]
 mod tests;
 

@@ -1,5 +1,5 @@
-//! The QuickJS engine of this guest: made once by [`load`], entered once for each event by
-//! [`enter`]. Owns the job queue's draining and the report of unhandled rejections; what an event
+//! The QuickJS engine of this guest: made once by [`prepare`], given its code once by [`load`],
+//! entered once for each event by [`enter`]. Owns the job queue's draining and the report of unhandled rejections; what an event
 //! means is decided in JavaScript (guest-sdk/js/party/dispatch.js).
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -13,6 +13,7 @@ use rquickjs::{
 };
 
 use crate::bridge::{self, Thrown};
+use crate::seal::seal;
 use crate::{host, modules, natives};
 
 /// Bytes of stack that code may use before it meets a RangeError. The shadow stack is 1 MiB
@@ -66,6 +67,7 @@ thread_local! {
     /// Where the stack began when the host called.
     static STACK_TOP: Cell<usize> = const { Cell::new(usize::MAX) };
     static ENGINE: OnceCell<Engine> = const { OnceCell::new() };
+    static LOADED: Cell<bool> = const { Cell::new(false) };
     /// Promises rejected in this turn that nobody has listened to yet, with their reasons.
     static REJECTED: RefCell<Vec<Rejection>> = const { RefCell::new(Vec::new()) };
 }
@@ -75,20 +77,32 @@ struct Rejection {
     reason: Persistent<Value<'static>>,
 }
 
-/// Makes the engine, installs the platform and evaluates the bundle.
-pub(crate) fn load(bundle: String, env: &str) -> std::result::Result<(), Thrown> {
+/// Makes the engine and installs the platform. What the memory holds then serves every bundle.
+pub(crate) fn prepare() -> std::result::Result<(), Thrown> {
     let engine = start_engine().map_err(|error| Thrown::text(format!("no engine: {error}")))?;
-    let context = engine.context.clone();
-    STACK_TOP.set(stack_here());
-    if ENGINE.with(|cell| cell.set(engine)).is_err() {
+    match ENGINE.with(|cell| cell.set(engine)) {
+        Ok(()) => Ok(()),
+        Err(_) => Err(Thrown::text(
+            "this guest has been prepared before".to_owned(),
+        )),
+    }
+}
+
+/// Evaluates the bundle and makes the memory ready to be the image of its rooms.
+pub(crate) fn load(bundle: String, env: &str) -> std::result::Result<(), Thrown> {
+    if LOADED.replace(true) {
         return Err(Thrown::text(
             "this guest has loaded its code before".to_owned(),
         ));
     }
+    let context = ENGINE.with(|cell| cell.get().map(|engine| engine.context.clone()));
+    let context = context.ok_or_else(|| Thrown::text("this guest is not prepared".to_owned()))?;
+    STACK_TOP.set(stack_here());
     context.with(|ctx| {
         let loaded = load_bundle(&ctx, bundle, env);
         drain(&ctx);
         loaded
+            .and_then(|()| seal(&ctx))
             .catch(&ctx)
             .map_err(|error| Thrown::from_caught(&error))
     })

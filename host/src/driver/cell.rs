@@ -77,6 +77,7 @@ impl Cell {
             perform::perform(self, handle, action);
         }
         self.actions = actions;
+        handle.note_idle(self.room.idle_since_us());
         handle.note_space(!self.room.has_space());
     }
 

@@ -1,5 +1,7 @@
 //! The room map: one handle for each room that exists on this host, made when it is first asked
 //! for. Making one is cheap and cannot fail half way: its guest is started by the first input.
+//! There are at most `max_resident_rooms`: when one more is asked for, those that have been idle for
+//! longest make room for it, and when none is idle it is refused (`admission.rs`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use partykit_storage::Committer;
 use tokio::runtime;
 
 use super::RoomHandle;
+use super::admission::Admission;
 use crate::clock::{OsEntropy, SystemClock};
 use crate::error::RouteError;
 use crate::log::LogSink;
@@ -26,7 +29,7 @@ pub(crate) struct RoomMaker {
 pub(crate) struct Directory {
     rooms: RwLock<Rooms>,
     maker: RwLock<Arc<RoomMaker>>,
-    rooms_max: usize,
+    admission: Admission,
     clock: Arc<SystemClock>,
     entropy: Arc<dyn Entropy>,
     store: Arc<dyn Store>,
@@ -46,12 +49,12 @@ impl Directory {
         maker: RoomMaker,
         store: Arc<dyn Store>,
         log: Arc<dyn LogSink>,
-        rooms_max: usize,
+        max_resident_rooms: usize,
     ) -> std::io::Result<Self> {
         Ok(Self {
             rooms: RwLock::default(),
             maker: RwLock::new(Arc::new(maker)),
-            rooms_max,
+            admission: Admission::new(max_resident_rooms),
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(OsEntropy),
             committer: Committer::start(store.clone())?,
@@ -69,6 +72,9 @@ impl Directory {
         if let Some(room) = self.rooms.read().by_key.get(key) {
             return Ok(room.clone());
         }
+        if self.is_full() {
+            self.make_space();
+        }
         let mut rooms = self.rooms.write();
         if let Some(room) = rooms.by_key.get(key) {
             return Ok(room.clone());
@@ -76,9 +82,11 @@ impl Directory {
         if rooms.closed {
             return Err(RouteError::Stopping);
         }
-        if rooms.by_key.len() >= self.rooms_max {
+        if rooms.by_key.len() >= self.admission.max {
+            drop(rooms);
+            self.admission.refused(self.clock.now(), self.log());
             return Err(RouteError::HostFull {
-                max: self.rooms_max,
+                max: self.admission.max,
             });
         }
         let maker = self.maker();
@@ -98,6 +106,28 @@ impl Directory {
         ));
         rooms.by_key.insert(key.clone(), room.clone());
         Ok(room)
+    }
+
+    fn is_full(&self) -> bool {
+        self.rooms.read().by_key.len() >= self.admission.max
+    }
+
+    /// Asks the rooms that have been idle for longest to give themselves up, which they do before
+    /// this returns unless something has come for them meanwhile.
+    fn make_space(&self) {
+        let now = self.clock.now();
+        if !self.admission.may_look(now) {
+            return;
+        }
+        let idle = {
+            let rooms = self.rooms.read();
+            let since = |room: &Arc<RoomHandle>| Some((room.idle_since()?, room.clone()));
+            Admission::oldest(rooms.by_key.values().filter_map(since))
+        };
+        self.admission.found(idle.len(), now);
+        for room in idle {
+            room.tell(Input::Rest);
+        }
     }
 
     /// Removes a room that has retired, unless another one has taken its place.

@@ -25,6 +25,9 @@ use crate::socket::Outbound;
 /// Of one run of a room on somebody's task; some tenths of a millisecond of small messages.
 const DELIVERIES_MAX: u32 = 64;
 
+/// A room that is not idle.
+const BUSY: u64 = u64::MAX;
+
 /// How a handshake is answered.
 #[derive(Debug)]
 pub(crate) enum Handshake {
@@ -130,6 +133,8 @@ pub(crate) struct RoomHandle {
     stop_seen: Notify,
     last_connection: AtomicU64,
     last_exchange: AtomicU64,
+    /// [`BUSY`], or the clock's time since when nothing but durable state would be lost with it.
+    idle_since_us: AtomicU64,
 }
 
 impl RoomHandle {
@@ -151,7 +156,19 @@ impl RoomHandle {
             stop_seen: Notify::new(),
             last_connection: AtomicU64::new(0),
             last_exchange: AtomicU64::new(0),
+            idle_since_us: AtomicU64::new(BUSY),
         }
+    }
+
+    /// Since when the room could be given up without losing anything; none while it could not.
+    pub(super) fn idle_since(&self) -> Option<u64> {
+        let since = self.idle_since_us.load(Ordering::Relaxed);
+        (since != BUSY).then_some(since)
+    }
+
+    pub(super) fn note_idle(&self, since_us: Option<u64>) {
+        self.idle_since_us
+            .store(since_us.unwrap_or(BUSY), Ordering::Relaxed);
     }
 
     /// A handle for a new connection.

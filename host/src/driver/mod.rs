@@ -1,6 +1,7 @@
 //! Who calls `Room::step`: the room map, the way into a room, and the carrying out of what it
 //! wants done. The only place where rooms meet tokio.
 
+mod admission;
 mod cell;
 mod directory;
 mod handle;

@@ -24,7 +24,7 @@ use crate::driver::{
 use crate::error::RouteError;
 use crate::exchange::feed;
 use crate::router::Request;
-use crate::socket::{Outbound, Socket, serve};
+use crate::socket::{Outbound, Socket, refuse, serve};
 
 /// As the reference: the Upgrade header alone decides, in any case, with any method.
 pub(crate) fn is_upgrade(request: &Request) -> bool {
@@ -144,7 +144,18 @@ pub(crate) async fn connect(
         .headers_mut()
         .extend(protocol.map(|name| (header::SEC_WEBSOCKET_PROTOCOL, name)));
 
-    let mut held = join(app, &key, head).await?;
+    let mut held = match join(app, &key, head).await {
+        Ok(held) => held,
+        Err(error) => {
+            let Some(code) = error.close_code() else {
+                return Err(error);
+            };
+            let wait = Duration::from_millis(app.limits.close_ms);
+            app.sockets
+                .spawn(refuse(upgraded, code, error.to_string(), wait));
+            return Ok(response.map(|_| Body::empty()));
+        }
+    };
     let answer = (&mut held.answered)
         .await
         .map_err(|_| RouteError::NoAnswer)?;

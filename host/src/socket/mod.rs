@@ -6,9 +6,11 @@
 mod frame;
 mod outbound;
 mod read;
+mod refuse;
 mod serve;
 mod write;
 
 pub(crate) use frame::Frame;
 pub(crate) use outbound::Outbound;
+pub(crate) use refuse::refuse;
 pub(crate) use serve::{Socket, serve};

@@ -26,7 +26,7 @@ async fn a_body_that_does_not_come_is_408_and_its_room_is_not_asked() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_host_refuses_another_room_by_name() {
-    let stage = Stage::with(|config| config.host.rooms_max = 1).await;
+    let stage = Stage::with(|config| config.host.max_resident_rooms = Some(1)).await;
     assert!(
         stage
             .request("get")
@@ -39,7 +39,7 @@ async fn a_full_host_refuses_another_room_by_name() {
     let other = "GET /party/other?get HTTP/1.1\nHost: h\nConnection: close\n\n";
     let (told, _) = stage.connection(other).await.finish().await;
     assert!(
-        told.starts_with("HTTP/1.1 503") && told.contains("rooms_max"),
+        told.starts_with("HTTP/1.1 503") && told.contains("max_resident_rooms"),
         "{told}"
     );
     stage.host.shutdown().await;

@@ -21,6 +21,7 @@ const START: u64 = 900;
 
 /// Loads a bundle.
 fn load(bundle: &str) -> Result<(), FailureResult> {
+    Exports::prepare()?;
     Exports::load(bundle.to_owned(), r#"{"COLOR":"red"}"#.to_owned())
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use wasmtime::{Cache, CacheConfig, Config};
 
 use crate::error::{Cause, EngineError};
+use crate::image::Memories;
 use crate::ticker::Ticker;
 
 /// Address space of one wasm memory: all that 32 bits can address, so that compiled code needs no
@@ -35,6 +36,12 @@ pub struct EngineConfig {
     /// Called every 5 ms on the thread of a turn that goes on for so long: the host lets its other
     /// tasks run elsewhere. Time spent here is charged to the turn if it is CPU time.
     pub on_long_turn: Arc<dyn Fn() + Send + Sync>,
+    /// Images that are kept for the next room, in bytes of memory; beyond it the ones that were
+    /// used longest ago are dropped, and made anew when a room of theirs starts.
+    pub images_bytes_max: u64,
+    /// Gives each guest a copy of its image instead of sharing it, as systems must that cannot
+    /// map a file privately.
+    pub copies_images: bool,
 }
 
 impl Default for EngineConfig {
@@ -42,6 +49,8 @@ impl Default for EngineConfig {
         Self {
             cache_dir: None,
             on_long_turn: Arc::new(|| ()),
+            images_bytes_max: 256 << 20,
+            copies_images: false,
         }
     }
 }
@@ -60,6 +69,8 @@ struct Parts {
     wasm: wasmtime::Engine,
     ticker: Ticker,
     on_long_turn: Arc<dyn Fn() + Send + Sync>,
+    images_bytes_max: u64,
+    copies_images: bool,
 }
 
 impl Engine {
@@ -83,6 +94,8 @@ impl Engine {
             wasm,
             ticker,
             on_long_turn: config.on_long_turn,
+            images_bytes_max: config.images_bytes_max,
+            copies_images: config.copies_images,
         })))
     }
 
@@ -97,6 +110,14 @@ impl Engine {
     pub(crate) fn on_long_turn(&self) -> &Arc<dyn Fn() + Send + Sync> {
         &self.0.on_long_turn
     }
+
+    pub(crate) fn images_bytes_max(&self) -> u64 {
+        self.0.images_bytes_max
+    }
+
+    pub(crate) fn copies_images(&self) -> bool {
+        self.0.copies_images
+    }
 }
 
 fn wasm_config(cache: Option<Cache>) -> Config {
@@ -106,8 +127,11 @@ fn wasm_config(cache: Option<Cache>) -> Config {
         // Bounds checks are done by the MMU: an access beyond the memory hits unmapped pages.
         .signals_based_traps(true)
         .memory_reservation(MEMORY_RESERVATION)
-        // The memory's address must not change: images will be mapped at it.
+        // The memory's address must not change: images are mapped at it.
         .memory_may_move(false)
+        // Every memory begins with an image of ours, never with one of wasmtime's making.
+        .with_host_memory(Arc::new(Memories))
+        .memory_init_cow(false)
         .max_wasm_stack(WASM_STACK_BYTES)
         // No guest runs on a fiber, but wasmtime wants the other limit to fit into this one.
         .async_stack_size(CALL_STACK_BYTES)

@@ -35,6 +35,9 @@ pub enum EngineError {
     /// The ticker's thread could not be started.
     #[error("the ticker thread could not be started")]
     Ticker(#[source] std::io::Error),
+    /// There is no memory for what guests begin with.
+    #[error("the memory that guests begin with could not be made")]
+    Image(#[source] std::io::Error),
     /// The bytes are no component, or one that cannot be compiled.
     #[error("the guest component could not be compiled")]
     Compile(#[source] Cause),

@@ -2,11 +2,12 @@
 //! after a failure.
 //!
 //! [`Machine`] is a store ready to be called, whatever kind of component is in it; making one is
-//! the only place where a component is instantiated, so images will enter here. [`WasmGuest`] is
-//! what `rooms` sees. Neither knows which exports an event becomes (`turn`) nor how code gets into
+//! the only place where a component is instantiated, on a memory that begins with an image.
+//! [`WasmGuest`] is what `rooms` sees. Neither knows which exports an event becomes (`turn`) nor how code gets into
 //! a JavaScript guest (`js`).
 
 use std::mem;
+use std::sync::Arc;
 
 use partykit_core::{Event, EventId, Guest, GuestError, Limits, RoomApi};
 use wasmtime::Store;
@@ -16,6 +17,7 @@ use crate::api_slot::lend;
 use crate::bindings::exports::partykit::room::guest;
 use crate::engine::{CALL_STACK_BYTES, Engine};
 use crate::error::guest_error;
+use crate::image::{Image, MemoryView, with_image};
 use crate::limits::{CpuLimit, MemoryLimit};
 use crate::state::GuestState;
 use crate::ticker::Lane;
@@ -33,24 +35,42 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// A store with an instance of `component` in it. Code that runs while it is made (a start
-    /// function) is under the limits of loading.
+    /// A store with an instance of `component` in it, whose memory begins with `image`. The little
+    /// code that runs on the way (what ties a component's modules together) is under the limits of
+    /// loading; none of it is the module's own.
     pub(crate) fn instantiate(
         engine: &Engine,
         component: &InstancePre<GuestState>,
+        image: &Arc<Image>,
         limits: &Limits,
         api: &mut dyn RoomApi,
-    ) -> Result<(Self, Instance), GuestError> {
-        let mut machine = Self::empty(engine, limits);
-        let instance = machine.run(limits.load_cpu_ms_max, api, |store| {
-            component.instantiate(store)
-        });
-        match instance {
-            Ok(instance) => Ok((machine, instance)),
-            // Before any code has run a failure is the host's: no address space, no mappings left.
-            Err(GuestError::Trap { message }) => Err(GuestError::Host { message }),
-            Err(error) => Err(error),
+    ) -> Result<(Self, Instance, MemoryView), GuestError> {
+        if image.len() as u64 > limits.memory_bytes_max {
+            return Err(GuestError::MemoryLimit {
+                max_bytes: limits.memory_bytes_max,
+            });
         }
+        let mut machine = Self::empty(engine, limits);
+        let made = machine.run(limits.load_cpu_ms_max, api, |store| {
+            let (instance, memory) = with_image(image.clone(), || component.instantiate(store));
+            let memory = memory.ok_or_else(|| wasmtime::Error::msg("the guest has no memory"));
+            Ok((instance?, memory?))
+        });
+        let (instance, memory) = made.map_err(|error| match error {
+            // No code of the guest's has run, so a failure is the host's: no address space, no
+            // mappings left.
+            GuestError::Trap { message } => GuestError::Host { message },
+            error => error,
+        })?;
+        let state = machine.store.data_mut();
+        state.memory.begins_with(memory.len() as u64);
+        Ok((machine, instance, memory))
+    }
+
+    /// What `memory`, which is this machine's, holds now.
+    pub(crate) fn image_of(&mut self, memory: &MemoryView) -> std::io::Result<Image> {
+        let copied = self.engine.copies_images();
+        memory.look(&mut self.store, |bytes| Image::new(0, bytes, copied))
     }
 
     fn empty(engine: &Engine, limits: &Limits) -> Self {

@@ -7,8 +7,8 @@
 //! and names no runtime: calls are synchronous and run on the caller's thread (see [`Engine`] for
 //! the stack that they need).
 //!
-//! The road of one event: [`JsFactory`] made the guest, `instance` holds its store and lends it the
-//! room's API, `turn` calls the export, `imports` forward what the guest asks for, `limits` end
+//! The road of one event: [`JsFactory`] made the guest from an image of its code (`images` says which,
+//! `image` how), `instance` holds its store and lends it the room's API, `turn` calls the export, `imports` forward what the guest asks for, `limits` end
 //! what takes too long or too much, `error` says what happened.
 
 mod api_slot;
@@ -22,6 +22,8 @@ mod bindings;
 mod convert;
 mod engine;
 mod error;
+mod image;
+mod images;
 mod imports;
 mod instance;
 mod js;
@@ -34,4 +36,4 @@ mod turn;
 
 pub use engine::{Engine, EngineConfig};
 pub use error::EngineError;
-pub use js::{JsComponent, JsFactory};
+pub use js::{JsBinary, JsComponent, JsFactory};

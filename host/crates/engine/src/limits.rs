@@ -43,6 +43,11 @@ impl MemoryLimit {
         self.refused = false;
     }
 
+    /// The guest's one memory was made, with an image of so many bytes in it.
+    pub(crate) fn begins_with(&mut self, bytes: u64) {
+        self.bytes = bytes;
+    }
+
     /// All wasm memories of the guest together.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes

@@ -98,6 +98,8 @@ pub enum Input {
         /// Whose.
         exchange: ExchangeId,
     },
+    /// The host needs the room's place: it goes, if nothing but durable state is lost with it.
+    Rest,
     /// A batch is durable, or is not.
     Committed {
         /// Which.

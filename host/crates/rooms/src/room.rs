@@ -49,6 +49,8 @@ pub struct Room {
     pub(crate) stopping: Option<Cause>,
     pub(crate) now: Now,
     idle_since_us: Option<u64>,
+    /// Set by `Input::Rest`, for one step.
+    wanted_to_rest: bool,
     wake_at: Option<u64>,
 }
 
@@ -70,6 +72,7 @@ impl Room {
             stopping: None,
             now: Now::default(),
             idle_since_us: None,
+            wanted_to_rest: false,
             wake_at: None,
         }
     }
@@ -85,6 +88,12 @@ impl Room {
     #[must_use]
     pub fn guest_memory_bytes(&self) -> Option<u64> {
         self.guest.as_ref().map(|guest| guest.memory_bytes())
+    }
+
+    /// Since when nothing but durable state would be lost with the room; none while it would.
+    #[must_use]
+    pub fn idle_since_us(&self) -> Option<u64> {
+        self.idle_since_us
     }
 
     /// How many connections the room has.
@@ -161,6 +170,7 @@ impl Room {
             Input::Gone { exchange } => self.client_gone(exchange),
             Input::Committed { batch, result } => self.committed(batch, result, actions),
             Input::Tick => {}
+            Input::Rest => self.wanted_to_rest = true,
             Input::Stop { code, reason } => self.stop(Cause::stop(code, reason), actions),
         }
     }
@@ -311,10 +321,11 @@ impl Room {
     fn rest(&mut self, actions: &mut Vec<Action>) {
         let now = self.now.monotonic_us;
         let mut idle_deadline = None;
+        let at_once = std::mem::take(&mut self.wanted_to_rest) || self.stopping.is_some();
         if self.state.is_idle() {
             let since = *self.idle_since_us.get_or_insert(now);
             let deadline = since + self.state.limits.room_idle_ms * 1000;
-            if now >= deadline || self.stopping.is_some() {
+            if now >= deadline || at_once {
                 self.guest = None;
                 actions.push(Action::Evict);
             } else {

@@ -11,23 +11,30 @@ use partykit_core::{
     Content, Event, Failure, Guest, GuestError, GuestFactory, Limits, LogLevel, Message, Outcome,
     SectionEnding, TimerHandle,
 };
-use partykit_engine::{Engine, EngineConfig, JsComponent, JsFactory};
+use partykit_engine::{Engine, EngineConfig, JsBinary, JsComponent, JsFactory};
 
 use crate::recorder::{
     CLIENT, Call, Recorder, close, connect, fail, request, say, say_text, start,
 };
 
+pub(crate) const QUICKJS: JsBinary<'static> = JsBinary {
+    component: partykit_quickjs_artifact::COMPONENT,
+    memory: partykit_quickjs_artifact::MEMORY,
+    memory_offset: partykit_quickjs_artifact::MEMORY_OFFSET,
+};
+
+/// The compiled engine is kept between runs: compiling it takes longer than all these tests.
+pub(crate) fn compiled() -> EngineConfig {
+    EngineConfig {
+        cache_dir: Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled")),
+        ..EngineConfig::default()
+    }
+}
+
 fn js() -> &'static JsComponent {
     static JS: OnceLock<JsComponent> = OnceLock::new();
     JS.get_or_init(|| {
-        // Kept between runs: compiling it takes longer than all these tests.
-        let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled");
-        let engine = Engine::new(EngineConfig {
-            cache_dir: Some(cache),
-            ..EngineConfig::default()
-        })
-        .unwrap();
-        JsComponent::compile(&engine, partykit_quickjs_artifact::COMPONENT).unwrap()
+        JsComponent::compile(&Engine::new(compiled()).unwrap(), QUICKJS).unwrap()
     })
 }
 

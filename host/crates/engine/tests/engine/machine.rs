@@ -5,16 +5,34 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use partykit_core::{Guest, GuestError, GuestFactory, Limits, LogLevel, Message};
-use partykit_engine::{Engine, EngineConfig, EngineError, JsComponent, JsFactory};
+use partykit_engine::{Engine, EngineConfig, EngineError, JsBinary, JsComponent, JsFactory};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use crate::recorder::{CLIENT, Call, Recorder, connect, say, say_text, start};
 
-/// The module of the fixture as a component, with `CONTRACT` replaced.
-fn component(contract: &str) -> Vec<u8> {
-    let text = include_str!("fixtures/machine.wat").replace("CONTRACT", contract);
-    encode(&text)
+/// The fixture, compiled; it says that it speaks this version of the contract.
+fn compile(engine: &Engine, contract: &str) -> Result<JsComponent, EngineError> {
+    let mut memory = [0; 32];
+    memory[..contract.len()].copy_from_slice(contract.as_bytes());
+    // The description: where its contract is, and how long.
+    memory[16 + 4] = u8::try_from(contract.len()).unwrap();
+    let binary = JsBinary {
+        component: &encode(include_str!("fixtures/machine.wat")),
+        memory: &memory,
+        memory_offset: 0,
+    };
+    JsComponent::compile(engine, binary)
+}
+
+/// Any component, on a memory of zeros.
+fn compile_bytes(engine: &Engine, component: &[u8]) -> Result<JsComponent, EngineError> {
+    let binary = JsBinary {
+        component,
+        memory: &[],
+        memory_offset: 0,
+    };
+    JsComponent::compile(engine, binary)
 }
 
 fn encode(text: &str) -> Vec<u8> {
@@ -40,7 +58,7 @@ fn js() -> &'static JsComponent {
             ..EngineConfig::default()
         })
         .unwrap();
-        JsComponent::compile(&engine, &component("0.1")).unwrap()
+        compile(&engine, "0.1").unwrap()
     })
 }
 
@@ -238,7 +256,7 @@ fn guests_do_not_share_memory_and_may_move_between_threads() {
 #[test]
 fn a_guest_outlives_every_handle_on_its_engine() {
     let engine = Engine::new(EngineConfig::default()).unwrap();
-    let js = JsComponent::compile(&engine, &component("0.1")).unwrap();
+    let js = compile(&engine, "0.1").unwrap();
     let factory = JsFactory::new(&js, "", "{}", limits(|limits| limits.cpu_ms_max = 20));
     let mut api = Recorder::default();
     let mut guest = factory.start(&mut api).unwrap();
@@ -264,7 +282,7 @@ fn a_panic_of_the_host_passes_through_the_guest_and_ends_it() {
 #[test]
 fn another_version_of_the_contract_is_refused() {
     let engine = Engine::new(EngineConfig::default()).unwrap();
-    let js = JsComponent::compile(&engine, &component("0.2")).unwrap();
+    let js = compile(&engine, "0.2").unwrap();
     let factory = JsFactory::new(&js, "", "{}", limits(|_| ()));
     let error = factory.start(&mut Recorder::default()).err();
     let Some(GuestError::Host { message }) = &error else {
@@ -279,7 +297,7 @@ fn another_version_of_the_contract_is_refused() {
 #[test]
 fn bytes_that_are_no_component_are_refused() {
     let engine = Engine::new(EngineConfig::default()).unwrap();
-    let error = JsComponent::compile(&engine, b"not wasm").err().unwrap();
+    let error = compile_bytes(&engine, b"not wasm").err().unwrap();
     assert!(matches!(error, EngineError::Compile(_)), "{error:?}");
 }
 
@@ -290,7 +308,7 @@ fn a_component_that_imports_what_is_not_linked_is_refused() {
         (import "wasi:filesystem/preopens@0.2.0" (instance
             (export "get-directories" (func)))))"#;
     let component = wat::parse_str(wants_files).unwrap();
-    let error = JsComponent::compile(&engine, &component).err().unwrap();
+    let error = compile_bytes(&engine, &component).err().unwrap();
     assert!(matches!(error, EngineError::Contract(_)), "{error:?}");
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("wasi:filesystem/preopens"), "{cause}");

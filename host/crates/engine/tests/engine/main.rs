@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod images;
 mod javascript;
 mod machine;
 mod recorder;
