@@ -60,11 +60,11 @@ pub(crate) fn head<B>(
         headers.push((name.to_owned(), client.to_string()));
     }
     let url = format!("http://{}{path}", host.unwrap_or("localhost"));
-    // Room code parses it first thing; what cannot be parsed is the client's fault.
-    url::Url::parse(&url).map_err(|_| RouteError::Url)?;
+    // As URLs are written in `request.url`. What cannot be parsed is the client's fault.
+    let url = url::Url::parse(&url).map_err(|_| RouteError::Url)?;
     Ok(RequestHead {
         method: request.method().as_str().to_owned(),
-        url,
+        url: url.into(),
         headers,
     })
 }

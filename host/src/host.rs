@@ -99,8 +99,8 @@ impl Host {
         let Capacity { rooms, bound } = capacity;
         let text = format!("up to {rooms} rooms at one time, {bound} (max_resident_rooms)");
         log.host(LogLevel::Debug, &text);
-        let directory = Directory::new(maker, store, log.clone(), rooms)
-            .map_err(HostError::Thread)?;
+        let directory =
+            Directory::new(maker, store, log.clone(), rooms).map_err(HostError::Thread)?;
         let app = Arc::new(App {
             directory: Arc::new(directory),
             log,

@@ -27,8 +27,9 @@ export class Headers {
     };
     headersFrom = (flat) => {
       const headers = new Headers();
+      // The host has checked them, and gives names in lower case.
       for (let index = 0; index < flat.length; index += 2) {
-        headers.#add(flat[index].toLowerCase(), flat[index + 1]);
+        headers.#add(flat[index], flat[index + 1]);
       }
       return headers;
     };

@@ -9,6 +9,8 @@ import { Body, cloneSource, extract, takeSource } from "./body.js";
 import { Headers, headersFrom } from "./headers.js";
 import { URL } from "./url.js";
 
+/** @type {string[]} */
+const NONE = [];
 const NORMALIZED = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"];
 const FORBIDDEN = ["CONNECT", "TRACE", "TRACK"];
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -26,21 +28,41 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Its client has gone. @type {(request: Request, reason: unknown) => void} */
 export let abortRequest;
 
+/**
+ * A request that the host delivered, which has checked what a constructor would. Its headers are
+ * only read when somebody asks for them.
+ * @type {(method: string, url: string, headers: string[], source: Source, cf: object) => Request}
+ */
+let delivered;
+
+/** Tells the constructor to check nothing. */
+const DELIVERED = Symbol("delivered");
+
+/** @typedef {import("./body.js").Source} Source */
+
 export class Request extends Body {
   static {
     abortRequest = (request, reason) => {
       if (request.#signal === undefined) request.#signal = AbortSignal.abort(reason);
       else abort(request.#signal, reason);
     };
+    delivered = (method, url, headers, source, cf) => {
+      const request = new Request(/** @type {any} */ (DELIVERED), /** @type {any} */ (source));
+      request.#method = method;
+      request.#url = url;
+      request.#arrived = headers;
+      request.#cf = cf;
+      return request;
+    };
   }
 
-  /** @type {string} */
-  #url;
-  #method;
-  /** @type {Headers} */
+  #url = "";
+  #method = "GET";
+  /** @type {Headers | undefined} */
   #headers;
-  /** @type {string} */
-  #redirect;
+  /** What the headers are made of when they are asked for. @type {string[]} */
+  #arrived = NONE;
+  #redirect = "follow";
   /** Made when somebody asks for it. @type {AbortSignal | undefined} */
   #signal;
   /** @type {object | undefined} */
@@ -48,6 +70,10 @@ export class Request extends Body {
 
   /** @param {string | URL | Request} input @param {RequestInit} [init] */
   constructor(input, init = {}) {
+    if (/** @type {any} */ (input) === DELIVERED) {
+      super(/** @type {any} */ (init));
+      return;
+    }
     /** @type {Request | undefined} */
     const from = input instanceof Request ? input : undefined;
     const method = checkedMethod(init.method ?? from?.method ?? "GET");
@@ -74,7 +100,7 @@ export class Request extends Body {
 
   get url() { return this.#url; }
   get method() { return this.#method; }
-  get headers() { return this.#headers; }
+  get headers() { return this.#headers ??= headersFrom(this.#arrived); }
   get redirect() { return this.#redirect; }
   get signal() { return this.#signal ??= neverAborted(); }
   get cf() { return this.#cf; }
@@ -82,7 +108,7 @@ export class Request extends Body {
   clone() {
     const copy = new Request(this.#url, {
       method: this.#method,
-      headers: this.#headers,
+      headers: this.headers,
       redirect: this.#redirect,
       signal: this.signal,
       cf: this.#cf,
@@ -121,13 +147,11 @@ function checkedMethod(method) {
  * @param {ArrayBuffer} [whole] @param {number} [pieces] the host's body
  */
 export function incomingRequest(method, url, headers, whole, pieces) {
-  const body = pieces === undefined ? whole : new Pieces(pieces);
-  const given = { method, headers: headersFrom(headers), cf: {} };
-  if (body === undefined) return new Request(url, given);
   if (method === "GET" || method === "HEAD") {
     // Its body can never be asked for.
     if (pieces !== undefined) native.bodies.cancel(pieces);
-    return new Request(url, given);
+    return delivered(method, url, headers, null, {});
   }
-  return new Request(url, { ...given, body: /** @type {any} */ (body) });
+  const source = pieces === undefined ? whole ?? null : new Pieces(pieces);
+  return delivered(method, url, headers, source, {});
 }

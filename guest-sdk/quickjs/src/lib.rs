@@ -3,6 +3,7 @@
 //! ```text
 //! exports   the contract's calls -> one cached JavaScript function each, then the job queue
 //! runtime   the engine of this guest: made by `prepare`, kept for its whole life
+//! memory    the heap of the image and the one behind it
 //! seal      what is done before a memory becomes the image that rooms begin with
 //! modules   which module an import names: ours, the bundle, or none
 //! natives   what our JavaScript (guest-sdk/js) may call: one file for each interface of wit/
@@ -17,6 +18,8 @@
 mod bridge;
 mod exports;
 mod host;
+#[cfg(target_arch = "wasm32")]
+mod memory;
 mod modules;
 mod natives;
 mod runtime;

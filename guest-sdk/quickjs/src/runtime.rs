@@ -101,10 +101,11 @@ pub(crate) fn load(bundle: String, env: &str) -> std::result::Result<(), Thrown>
     context.with(|ctx| {
         let loaded = load_bundle(&ctx, bundle, env);
         drain(&ctx);
-        loaded
-            .and_then(|()| seal(&ctx))
+        let loaded = loaded
             .catch(&ctx)
-            .map_err(|error| Thrown::from_caught(&error))
+            .map_err(|error| Thrown::from_caught(&error));
+        seal(&ctx);
+        loaded
     })
 }
 

@@ -7,6 +7,7 @@
 
 mod clang;
 mod nested;
+mod patch;
 mod search;
 mod split;
 mod toolchain;
@@ -20,6 +21,7 @@ use wit_component::ComponentEncoder;
 const PREBUILT: &str = "PARTYKIT_GUEST_WASM";
 
 fn main() {
+    patch::compile_if_asked();
     if let Err(reason) = run() {
         println!("cargo::error={}", reason.replace('\n', " "));
         process::exit(1);
@@ -38,7 +40,8 @@ fn run() -> Result<(), String> {
     };
     let what = |error: String| format!("{name} {}: {error}", module.display());
     let bytes = fs::read(&module).map_err(|error| what(format!("cannot be read: {error}")))?;
-    let split = split::split(&bytes).map_err(|error| what(format!("no images can be made of it: {error}")))?;
+    let split = split::split(&bytes)
+        .map_err(|error| what(format!("no images can be made of it: {error}")))?;
     let component = encode(&split.module)?;
     let out = directory("OUT_DIR")?;
     write(&out.join("guest.component.wasm"), &component)?;
@@ -70,7 +73,7 @@ fn rerun_rules(guest: &Path) {
         "src",
         "Cargo.toml",
         "Cargo.lock",
-        "frame.h",
+        "c",
         "../../wit",
         "artifact/build",
     ];

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::{env, fs};
 
 use crate::clang::Clang;
+use crate::patch;
 use crate::toolchain::{TARGET, Toolchain};
 
 /// Bytes of the guest's shadow stack: what C and Rust frames may take together. QuickJS's own
@@ -44,9 +45,11 @@ pub(crate) fn build(guest: &Path, tools: &Toolchain, clang: &Clang) -> Result<Pa
         .arg("--target-dir")
         .arg(&target_dir)
         .env("RUSTC", &tools.rustc)
-        .env("CC_wasm32_unknown_unknown", &clang.clang)
+        .env("CC_wasm32_unknown_unknown", this_program()?)
+        .env(patch::COMPILER, &clang.clang)
+        .env(patch::TAIL, guest.join("c/image.c"))
         .env("AR_wasm32_unknown_unknown", &clang.archiver)
-        .env("CFLAGS_wasm32_unknown_unknown", c_flags(guest))
+        .env("CFLAGS_wasm32_unknown_unknown", c_flags(guest)?)
         // A path in the flags may have blanks.
         .env("CC_SHELL_ESCAPED_FLAGS", "1")
         .env("CARGO_ENCODED_RUSTFLAGS", rust_flags());
@@ -71,11 +74,20 @@ pub(crate) fn build(guest: &Path, tools: &Toolchain, clang: &Clang) -> Result<Pa
         .join("release/partykit_quickjs.wasm"))
 }
 
-fn c_flags(guest: &Path) -> String {
-    format!(
-        "{C_FEATURES} -include '{}'",
-        guest.join("frame.h").display()
-    )
+/// Stands for the C compiler: see `patch`.
+fn this_program() -> Result<PathBuf, String> {
+    env::current_exe().map_err(|error| format!("this program does not know its own path: {error}"))
+}
+
+fn c_flags(guest: &Path) -> Result<String, String> {
+    let include = |name: &str| format!("-include '{}'", guest.join("c").join(name).display());
+    // cargo compiles QuickJS again when its flags change, and knows nothing of our files.
+    let version = format!("-DPARTYKIT_VERSION={}", patch::version(&guest.join("c"))?);
+    Ok(format!(
+        "{C_FEATURES} {version} {} {}",
+        include("frame.h"),
+        include("image.h")
+    ))
 }
 
 fn rust_flags() -> String {

@@ -36,7 +36,9 @@ pub(crate) fn split(module: &[u8]) -> Result<Split, String> {
             && id != SectionId::Data as u8
             && id != SectionId::DataCount as u8
         {
-            let data = module.get(range).ok_or("a section ends behind the module")?;
+            let data = module
+                .get(range)
+                .ok_or("a section ends behind the module")?;
             rest.section(&RawSection { id, data });
         }
         match payload {
@@ -106,7 +108,9 @@ impl Found {
 fn import_is_harmless(import: TypeRef) -> Result<(), String> {
     match import {
         TypeRef::Func(_) | TypeRef::FuncExact(_) => Ok(()),
-        other => Err(format!("it imports {other:?}; an image holds no imported state")),
+        other => Err(format!(
+            "it imports {other:?}; an image holds no imported state"
+        )),
     }
 }
 

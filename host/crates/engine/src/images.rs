@@ -44,8 +44,11 @@ pub(crate) struct AppImage {
 pub(crate) struct ImageKey([u8; 32]);
 
 impl ImageKey {
-    pub(crate) fn new(bundle: &str, env: &str) -> Self {
+    /// The limits count too: what loads under one may not under another.
+    pub(crate) fn new(bundle: &str, env: &str, limits: &Limits) -> Self {
         let mut hash = Sha256::new();
+        hash.update(limits.memory_bytes_max.to_le_bytes());
+        hash.update(limits.load_cpu_ms_max.to_le_bytes());
         hash.update((bundle.len() as u64).to_le_bytes());
         hash.update(bundle);
         hash.update(env);

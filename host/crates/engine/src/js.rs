@@ -58,8 +58,8 @@ impl JsComponent {
         let indices = || JsRoomIndices::new(&component).map_err(contract);
         let (exports, of_images) = (indices()?, indices()?);
         let copied = engine.copies_images();
-        let zero = Image::new(binary.memory_offset, binary.memory, copied)
-            .map_err(EngineError::Image)?;
+        let zero =
+            Image::new(binary.memory_offset, binary.memory, copied).map_err(EngineError::Image)?;
         let images = Images::new(engine.clone(), component, of_images, zero);
         Ok(Self(Arc::new(Parts { exports, images })))
     }
@@ -92,7 +92,7 @@ impl JsFactory {
         let (bundle, env) = (bundle.into(), env.into());
         Self {
             js: js.clone(),
-            key: ImageKey::new(&bundle, &env),
+            key: ImageKey::new(&bundle, &env, &limits),
             bundle,
             env,
             limits,

@@ -4,7 +4,10 @@
 //! a page is shared by all of them until one writes to it. Everywhere else, and where the system
 //! refuses such a file, they are copied into each guest: slower and larger, otherwise the same.
 
-#![allow(unsafe_code, reason = "maps memory at addresses that this crate reserved")]
+#![allow(
+    unsafe_code,
+    reason = "maps memory at addresses that this crate reserved"
+)]
 
 use std::ffi::c_void;
 use std::io;
@@ -135,7 +138,12 @@ mod tests {
             let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
             // SAFETY: a new mapping, larger than the image.
             let base = unsafe {
-                rustix::mm::mmap_anonymous(std::ptr::null_mut(), image.len() + (1 << 20), ProtFlags::empty(), flags)
+                rustix::mm::mmap_anonymous(
+                    std::ptr::null_mut(),
+                    image.len() + (1 << 20),
+                    ProtFlags::empty(),
+                    flags,
+                )
             };
             let base = NonNull::new(base.unwrap().cast::<u8>()).unwrap();
             // SAFETY: as above.
@@ -146,7 +154,8 @@ mod tests {
         // SAFETY: both are mapped, of that size, and used here alone; they are left to the process.
         unsafe {
             one.as_ptr().write(7);
-            let look = |base: NonNull<u8>| std::slice::from_raw_parts(base.as_ptr(), image.len()).to_vec();
+            let look =
+                |base: NonNull<u8>| std::slice::from_raw_parts(base.as_ptr(), image.len()).to_vec();
             (look(one), look(two))
         }
     }

@@ -6,15 +6,18 @@
 //! gone. A memory that nobody laid an image down for is refused: no guest begins with another
 //! one's memory, or with none.
 
-#![allow(unsafe_code, reason = "implements a trait of wasmtime's that is unsafe")]
+#![allow(
+    unsafe_code,
+    reason = "implements a trait of wasmtime's that is unsafe"
+)]
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
-use super::memory::{GuestMemory, MemoryView};
 use super::Image;
+use super::memory::{GuestMemory, MemoryView};
 
 /// What lies on the thread while an instance is made.
 enum Offer {

@@ -1,7 +1,10 @@
 //! The memory of one guest: a reservation of address space, its beginning filled with an image,
 //! the rest made usable as the guest grows.
 
-#![allow(unsafe_code, reason = "implements wasm memory on the system's mappings")]
+#![allow(
+    unsafe_code,
+    reason = "implements wasm memory on the system's mappings"
+)]
 
 use std::ffi::c_void;
 use std::io;
@@ -29,7 +32,8 @@ impl Reservation {
     fn new(bytes: usize) -> io::Result<Self> {
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: a mapping at an address that the system chooses replaces nothing.
-        let base = unsafe { mmap_anonymous(std::ptr::null_mut(), bytes, ProtFlags::empty(), flags)? };
+        let base =
+            unsafe { mmap_anonymous(std::ptr::null_mut(), bytes, ProtFlags::empty(), flags)? };
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { base, bytes })
     }

@@ -44,6 +44,7 @@ fn factory(js: &JsComponent, bundle: &str) -> JsFactory {
 
 fn started(factory: &JsFactory) -> (Box<dyn Guest>, Recorder) {
     let mut api = Recorder::default();
+    api.random = true;
     let mut guest = factory.start(&mut api).unwrap();
     start(&mut *guest, &mut api).unwrap();
     connect(&mut *guest, &mut api).unwrap();
@@ -121,7 +122,10 @@ fn collections_made_while_the_code_was_evaluated_work_in_every_room() {
 fn images_of_two_processes_have_hash_seeds_and_numbers_of_their_own() {
     // Another engine stands for another process: it has made every image anew.
     let (one, two) = (own(|_| ()), own(|_| ()));
-    let (one, two) = (told(&factory(&one, TELLTALE)), told(&factory(&two, TELLTALE)));
+    let (one, two) = (
+        told(&factory(&one, TELLTALE)),
+        told(&factory(&two, TELLTALE)),
+    );
     assert_ne!(member(&one, "uuid"), member(&two, "uuid"));
     assert_ne!(member(&one, "math"), member(&two, "math"));
 }
@@ -176,23 +180,32 @@ fn an_image_beyond_the_memory_limit_is_an_error_of_that_limit() {
     let factory = JsFactory::new(&js, bundle, "{}", Arc::new(limits));
     let error = factory.start(&mut Recorder::default()).err().unwrap();
     assert!(
-        matches!(error, GuestError::Load { .. } | GuestError::MemoryLimit { .. }),
+        matches!(
+            error,
+            GuestError::Load { .. } | GuestError::MemoryLimit { .. }
+        ),
         "{error:?}"
     );
 }
 
-/// Pages of this process that a guest's memory shares with its image, and those that are its own.
+/// KiB that the guests of this process share with their images, and KiB that are their own.
 #[cfg(target_os = "linux")]
-fn image_pages() -> (u64, u64) {
+fn image_kib() -> (u64, u64) {
     let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
     let (mut shared, mut private, mut inside) = (0, 0, false);
     for line in smaps.lines() {
-        let number = || line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap();
+        let number = || {
+            line.split_whitespace()
+                .nth(1)
+                .unwrap()
+                .parse::<u64>()
+                .unwrap()
+        };
         if line.contains('-') && line.contains("partykit-image") {
             inside = true;
         } else if line.starts_with(|c: char| c.is_ascii_digit() || ('a'..='f').contains(&c)) {
             inside = false;
-        } else if inside && line.starts_with("Shared_Clean") {
+        } else if inside && line.starts_with("Shared_") {
             shared += number();
         } else if inside && line.starts_with("Private_Dirty") {
             private += number();
@@ -207,7 +220,7 @@ fn rooms_share_the_pages_that_they_only_read() {
     let js = own(|_| ());
     let factory = factory(&js, TELLTALE);
     let rooms: Vec<_> = (0..100).map(|_| started(&factory)).collect();
-    let (shared, _) = image_pages();
+    let (shared, _) = image_kib();
     // Other tests of this process have images too: what matters is that there is something.
     assert!(shared > 100, "{shared} KiB");
     assert_eq!(rooms.len(), 100);

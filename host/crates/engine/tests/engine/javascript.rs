@@ -33,9 +33,7 @@ pub(crate) fn compiled() -> EngineConfig {
 
 fn js() -> &'static JsComponent {
     static JS: OnceLock<JsComponent> = OnceLock::new();
-    JS.get_or_init(|| {
-        JsComponent::compile(&Engine::new(compiled()).unwrap(), QUICKJS).unwrap()
-    })
+    JS.get_or_init(|| JsComponent::compile(&Engine::new(compiled()).unwrap(), QUICKJS).unwrap())
 }
 
 fn factory(bundle: &str, change: impl FnOnce(&mut Limits)) -> JsFactory {

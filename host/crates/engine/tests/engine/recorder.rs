@@ -27,6 +27,8 @@ pub(crate) enum Call {
 
 #[derive(Default)]
 pub(crate) struct Recorder {
+    /// Random numbers are random; otherwise each is as every other.
+    pub(crate) random: bool,
     pub(crate) calls: Vec<Call>,
     pub(crate) stored: BTreeMap<String, Bytes>,
     /// The turn ends as soon as so many messages were sent in it.
@@ -305,6 +307,13 @@ impl RoomApi for Recorder {
     }
 
     fn random(&mut self, count: u32) -> Result<Vec<u8>, Refusal> {
+        if self.random {
+            let bytes = std::fs::File::open("/dev/urandom").and_then(|mut file| {
+                let mut bytes = vec![0; count as usize];
+                std::io::Read::read_exact(&mut file, &mut bytes).map(|()| bytes)
+            });
+            return Ok(bytes.unwrap());
+        }
         Ok((0..count).map(|index| index as u8).collect())
     }
 
