@@ -2,11 +2,13 @@
 // delivered to (guest-sdk/quickjs/src/runtime.rs takes them by name). Evaluated once, before the
 // code of the user.
 
+import { makeBuiltins } from "./internal/builtins.js";
 import { reportRejection } from "./internal/errors.js";
 import { native } from "./internal/native.js";
 import "./internal/clone.js";
 import "./internal/no-eval.js";
 import { expose } from "./internal/webidl.js";
+import { rehearse } from "./party/rehearse.js";
 import { AbortController, AbortSignal } from "./web/abort.js";
 import { console } from "./web/console.js";
 import { crypto, Crypto } from "./web/crypto.js";
@@ -38,6 +40,9 @@ expose({
 
 // Seeded by the host when a room starts; the engine's own would be the same in every room.
 Math.random = native.random.math;
+
+rehearse();
+makeBuiltins();
 
 export {
   onClose, onConnect, onError, onMessage, onRequest, onStart, register, warnings,

@@ -5,9 +5,19 @@
 // section, and everything in that turn belongs to it. In the turn that opens a section, only its
 // function and the jobs that come after it do; synchronous code around it does not.
 
-export const scope = {
+const none = () => ({
   /** The section that belongs to what runs now. */
   current: 0,
   /** The innermost open section; party/sections.js keeps it. */
   innermost: 0,
-};
+});
+
+export let scope = none();
+
+/**
+ * A room begins. It writes to the scope with every event, so it gets one of its own, outside of the
+ * image that it began with.
+ */
+export function renewScope() {
+  scope = none();
+}

@@ -4,7 +4,7 @@
 
 import { native } from "../internal/native.js";
 import { eventsBegin } from "../internal/phase.js";
-import { scope } from "../internal/scope.js";
+import { renewScope, scope } from "../internal/scope.js";
 import { CloseEvent, ErrorEvent, MessageEvent } from "../web/events.js";
 import { send } from "../web/bodies.js";
 import { abortRequest, incomingRequest } from "../web/request.js";
@@ -57,6 +57,7 @@ export function warnings() {
  */
 export function onStart(event, section, id, internalID, name) {
   eventsBegin();
+  renewScope();
   const leave = startSection(section);
   scope.current = section;
   const finish = (/** @type {number} */ event) => {

@@ -9,8 +9,9 @@ import { scope } from "../internal/scope.js";
 
 /** @typedef {{ scope: number, over: boolean, finish: () => void }} Section */
 
-/** Open sections, innermost last. @type {Section[]} */
-const open = [];
+/** Open sections, innermost last. A list of the room's own: see internal/scope.js. */
+/** @type {Section[]} */
+let open = [];
 /** Calls that wait. @type {{ caller: number, begin: () => void }[]} */
 const waiting = [];
 /** Who wants to know when no section but the first `depth` is open. */
@@ -30,7 +31,7 @@ function changed() {
  * @returns {() => void} what is called when on-start is settled
  */
 export function startSection(of) {
-  open.push({ scope: of, over: false, finish() {} });
+  open = [{ scope: of, over: false, finish() {} }];
   changed();
   return () => {
     open.shift();

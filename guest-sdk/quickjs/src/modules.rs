@@ -27,6 +27,7 @@ macro_rules! platform {
 
 platform! {
     "bootstrap.js",
+    "internal/builtins.js",
     "internal/bytes.js",
     "internal/clone.js",
     "internal/errors.js",
@@ -39,6 +40,7 @@ platform! {
     "party/close.js",
     "party/connection.js",
     "party/dispatch.js",
+    "party/rehearse.js",
     "party/requests.js",
     "party/room.js",
     "party/sections.js",

@@ -16,11 +16,12 @@ use crate::bridge::{self, Thrown};
 use crate::seal::seal;
 use crate::{host, modules, natives};
 
-/// Bytes of stack that code may use before it meets a RangeError. The shadow stack is 1 MiB
-/// (artifact/build/nested.rs), and wasm's own stack must be as large (`max_wasm_stack` of the
-/// host; frame.h says how the two are kept at one ratio). What lies between this and 1 MiB serves
-/// the frames below the first JavaScript one and what a deepest frame may still call.
-const STACK_BYTES: usize = 576 * 1024;
+/// Bytes of stack that code may use before it meets a RangeError. The shadow stack is 4 MiB
+/// (artifact/build/nested.rs), and wasm's own stack must be large enough for what takes that much
+/// of it (`max_wasm_stack` of the host; c/frame.h says how the two are kept at one ratio). What lies
+/// between this and 4 MiB serves the frames below the first JavaScript one and what a deepest frame
+/// may still call.
+const STACK_BYTES: usize = 2304 * 1024;
 
 /// Functions of guest-sdk/js/bootstrap.js that events are delivered to, by their index.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

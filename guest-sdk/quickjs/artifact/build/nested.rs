@@ -10,8 +10,10 @@ use crate::patch;
 use crate::toolchain::{TARGET, Toolchain};
 
 /// Bytes of the guest's shadow stack: what C and Rust frames may take together. QuickJS's own
-/// limit (guest-sdk/quickjs/src/runtime.rs) lies below, so that JavaScript meets a RangeError.
-const STACK_BYTES: u32 = 1 << 20;
+/// limit (guest-sdk/quickjs/src/runtime.rs) lies below, so that JavaScript meets a RangeError. The
+/// 64 KiB bring the part of it that every turn uses, the data and the heap behind it into the same
+/// 2 MiB of a room's memory: as much as one page of page tables describes.
+const STACK_BYTES: u32 = (4 << 20) + (64 << 10);
 
 /// Instructions beyond the first version of WebAssembly; every engine of the last years has them.
 const RUST_FEATURES: &str = "+bulk-memory,+simd128,+nontrapping-fptoint,+sign-ext";

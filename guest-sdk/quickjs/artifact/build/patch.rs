@@ -48,10 +48,11 @@ const REPLACEMENTS: &[(&str, &str, usize)] = &[
          if (!ptr || partykit_in_image(ptr))\n        return;",
         1,
     ),
-    // A small room uses a dozen sizes of blocks: a page for each of them would be most of it.
+    // A small room uses a dozen sizes of blocks: a page for each of them would be most of it. In
+    // the image blocks of one size lie together: what is written to are few sizes.
     (
         "#define JS_ARENA_SIZE              4096",
-        "#define JS_ARENA_SIZE              1024",
+        "#define JS_ARENA_SIZE              (partykit_image_end ? 1024 : 4096)",
         1,
     ),
 ];

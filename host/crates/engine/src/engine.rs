@@ -18,10 +18,10 @@ use crate::ticker::Ticker;
 const MEMORY_RESERVATION: u64 = 4 << 30;
 
 /// Stack that wasm may use. The JavaScript engine counts only what its C frames keep in the guest's
-/// memory, and ends recursion with a RangeError when that reaches 640 KiB. Compiled frames take up
+/// memory, and ends recursion with a RangeError when that reaches 2.25 MiB. Compiled frames take up
 /// to five times as much again (the parser of regular expressions does), and all of that must fit:
 /// running out here is a trap, which no code can catch.
-const WASM_STACK_BYTES: usize = 4 << 20;
+const WASM_STACK_BYTES: usize = 16 << 20;
 
 /// Stack that a call into a guest needs: wasm's, and what the imports of the deepest frame use.
 pub(crate) const CALL_STACK_BYTES: usize = WASM_STACK_BYTES + (512 << 10);
@@ -75,7 +75,7 @@ struct Parts {
 
 impl Engine {
     /// The stack that threads should be given on which guests are to run fast.
-    pub const STACK_BYTES: usize = 8 << 20;
+    pub const STACK_BYTES: usize = 20 << 20;
 
     /// Sets wasmtime up and starts the ticker's thread.
     ///

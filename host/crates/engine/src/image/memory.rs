@@ -17,8 +17,15 @@ use wasmtime::LinearMemory;
 
 use super::Image;
 
+/// A guest's memory begins where a page of page tables does: what lies together in it is then
+/// described by as few of them as can be.
+const ALIGNMENT: usize = 2 << 20;
+
 /// Address space that belongs to one guest until it is dropped.
 struct Reservation {
+    mapped: NonNull<c_void>,
+    mapped_bytes: usize,
+    /// Within what is mapped, aligned.
     base: NonNull<u8>,
     bytes: usize,
 }
@@ -30,12 +37,21 @@ unsafe impl Sync for Reservation {}
 
 impl Reservation {
     fn new(bytes: usize) -> io::Result<Self> {
+        let mapped_bytes = bytes + ALIGNMENT;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        let access = ProtFlags::empty();
         // SAFETY: a mapping at an address that the system chooses replaces nothing.
-        let base =
-            unsafe { mmap_anonymous(std::ptr::null_mut(), bytes, ProtFlags::empty(), flags)? };
-        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { base, bytes })
+        let mapped = unsafe { mmap_anonymous(std::ptr::null_mut(), mapped_bytes, access, flags)? };
+        let mapped = NonNull::new(mapped).ok_or(io::ErrorKind::OutOfMemory)?;
+        let skipped = mapped.addr().get().next_multiple_of(ALIGNMENT) - mapped.addr().get();
+        // SAFETY: less than ALIGNMENT is skipped, so that all of `bytes` still lie in the mapping.
+        let base = unsafe { mapped.cast::<u8>().add(skipped) };
+        Ok(Self {
+            mapped,
+            mapped_bytes,
+            base,
+            bytes,
+        })
     }
 
     /// Makes everything from `from` to `to` readable and writable.
@@ -59,7 +75,7 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         // SAFETY: the mapping is this reservation's own, and nobody has it any more.
-        let _ = unsafe { munmap(self.at(0), self.bytes) };
+        let _ = unsafe { munmap(self.mapped.as_ptr(), self.mapped_bytes) };
     }
 }
 

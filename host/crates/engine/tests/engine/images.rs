@@ -175,7 +175,7 @@ fn the_image_used_longest_ago_is_dropped_and_its_rooms_go_on() {
 fn an_image_beyond_the_memory_limit_is_an_error_of_that_limit() {
     let js = own(|_| ());
     let mut limits = Limits::default();
-    limits.memory_bytes_max = 8 << 20;
+    limits.memory_bytes_max = 12 << 20;
     let bundle = "globalThis.kept = new Uint8Array(16 << 20); export default {}";
     let factory = JsFactory::new(&js, bundle, "{}", Arc::new(limits));
     let error = factory.start(&mut Recorder::default()).err().unwrap();
