@@ -142,6 +142,13 @@ impl Printer {
 }
 
 impl LogSink for Printer {
+    fn host(&self, level: LogLevel, text: &str) {
+        match level {
+            LogLevel::Warn | LogLevel::Error => self.output.warning(text),
+            _ => self.output.detail(text),
+        }
+    }
+
     fn line(&self, line: &LogLine) {
         self.show(&line.room, line.level, &line.text);
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use partykit_core::{Entropy, GuestFactory, Limits, RoomKey, Store};
+use partykit_core::{Clock, Entropy, GuestFactory, Limits, RoomKey, Store};
 use partykit_rooms::{Input, Room, RoomParts};
 use partykit_storage::Committer;
 use tokio::runtime;

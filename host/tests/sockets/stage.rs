@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use partykit_core::{GuestError, LogLine, ProjectName, RoomKey};
+use partykit_core::{GuestError, LogLevel, LogLine, ProjectName, RoomKey};
 use partykit_host::{Config, Deployment, Host, LogSink, RequestLine, StorageConfig};
 use partykit_storage::FaultyStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -48,6 +48,8 @@ struct Log {
 }
 
 impl LogSink for Log {
+    fn host(&self, _: LogLevel, _: &str) {}
+
     fn line(&self, line: &LogLine) {
         self.lines.lock().unwrap().push(line.text.clone());
         self.written.notify_one();

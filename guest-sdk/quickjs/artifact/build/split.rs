@@ -143,21 +143,22 @@ fn active_segments(data: DataSectionReader<'_>) -> Result<Vec<(usize, &[u8])>, S
 /// Instructions whose effect lies neither in the memory nor on the stack.
 fn state_stays_in_memory(body: &FunctionBody<'_>) -> Result<(), String> {
     for operator in body.get_operators_reader().map_err(unreadable)? {
-        match operator.map_err(unreadable)? {
-            operator @ (Operator::MemoryInit { .. }
-            | Operator::DataDrop { .. }
-            | Operator::TableInit { .. }
-            | Operator::ElemDrop { .. }
-            | Operator::TableSet { .. }
-            | Operator::TableGrow { .. }
-            | Operator::TableFill { .. }
-            | Operator::TableCopy { .. }) => {
-                return Err(format!(
-                    "the function at byte {} contains {operator:?}, whose effect no image holds",
-                    body.range().start
-                ));
-            }
-            _ => {}
+        let operator = operator.map_err(unreadable)?;
+        if matches!(
+            operator,
+            Operator::MemoryInit { .. }
+                | Operator::DataDrop { .. }
+                | Operator::TableInit { .. }
+                | Operator::ElemDrop { .. }
+                | Operator::TableSet { .. }
+                | Operator::TableGrow { .. }
+                | Operator::TableFill { .. }
+                | Operator::TableCopy { .. }
+        ) {
+            return Err(format!(
+                "the function at byte {} contains {operator:?}, whose effect no image holds",
+                body.range().start
+            ));
         }
     }
     Ok(())

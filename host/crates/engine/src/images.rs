@@ -82,10 +82,13 @@ struct Apps {
     uses: u64,
 }
 
+/// An image, or why there is none.
+type Made = Result<Arc<AppImage>, GuestError>;
+
 #[derive(Default, Clone)]
 struct Slot {
     /// Locked by whoever makes it. Holds an error instead when the code does not load.
-    made: Arc<Mutex<Option<Result<Arc<AppImage>, GuestError>>>>,
+    made: Arc<Mutex<Option<Made>>>,
     used: u64,
     bytes: u64,
 }
