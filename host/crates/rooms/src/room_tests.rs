@@ -395,40 +395,6 @@ fn a_room_with_nothing_left_is_evicted_after_room_idle_ms_but_not_before_its_tim
 }
 
 #[test]
-fn stopping_closes_everybody_runs_on_close_finishes_requests_and_evicts() {
-    let mut room = room_with(|_| {}, "", "put left yes");
-    let a = room.connect("a", "");
-    let request = room.request("hold");
-    room.take();
-    room.step(Input::Stop {
-        code: 1012,
-        reason: "bye",
-    });
-    assert_eq!(
-        room.take(),
-        [
-            format!("close {a} 1012 bye"),
-            "log closed a 1012".to_owned()
-        ]
-    );
-    let late = room.request("");
-    assert_eq!(room.take(), [format!("respond {} 503 bye", late.0)]);
-    room.commit();
-    assert!(room.take().is_empty(), "a request is not finished");
-    room.advance_ms(Limits::default().request_ms);
-    let told = room.take();
-    assert!(
-        told.iter()
-            .any(|line| line.starts_with(&format!("respond {} 504", request.0)))
-    );
-    assert_eq!(told.last().map(String::as_str), Some("evict"));
-    assert_eq!(
-        room.store.dump(room.key()).get("left").map(String::as_str),
-        Some("yes")
-    );
-}
-
-#[test]
 fn the_connections_max_is_told_to_who_comes_too_late() {
     let mut room = room_with(|limits| limits.connections_max = 1, "", "");
     room.connect("a", "");
