@@ -205,3 +205,16 @@ fn an_upload_above_uploads_max_is_refused_by_name_and_does_not_hinder_responses(
     let streamed = room.request("stream").0;
     assert_eq!(room.take(), [format!("respond {streamed} 200 body 2")]);
 }
+
+#[test]
+fn a_break_that_waited_behind_a_batch_which_then_failed_is_still_told() {
+    let mut room = room();
+    let n = room.request("stream;piece one").0;
+    let a = room.connect("a", "");
+    room.message(a, "put k v");
+    room.message(a, "trap");
+    assert!(!room.take().contains(&format!("abort {n}")));
+    room.fail_commit(CommitError::Io("disk".into()));
+    let told = room.take();
+    assert!(told.contains(&format!("abort {n}")), "{told:?}");
+}

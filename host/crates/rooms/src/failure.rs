@@ -228,6 +228,10 @@ impl Room {
                 outbox.push(cause.reject(*connection));
             }
             Action::Close { connection, .. } => outbox.push(cause.close(*connection)),
+            Action::BodyAbort { exchange } => {
+                let exchange = *exchange;
+                outbox.push(Action::BodyAbort { exchange });
+            }
             Action::Accept { connection } => {
                 // Its onConnect has run, so that it is owed an onClose too.
                 outbox.push(cause.reject(*connection));

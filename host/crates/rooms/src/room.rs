@@ -184,9 +184,9 @@ impl Room {
     }
 
     fn forget_waiting_request(&mut self, gone: ExchangeId) {
-        self.state.mailbox.take(
-            |event| matches!(event, Waiting::Request { exchange, .. } if *exchange == gone),
-        );
+        self.state
+            .mailbox
+            .take(|event| matches!(event, Waiting::Request { exchange, .. } if *exchange == gone));
     }
 
     pub(crate) fn wait(&mut self, event: Waiting) {
