@@ -8,7 +8,7 @@ async fn a_head_that_does_not_come_ends_the_connection() {
     let half = stage.connection("GET /party/r HTTP/1.1\nHost: h\n").await;
     let (told, _) = half.finish().await;
     assert!(!told.contains("200"), "{told}");
-    stage.host.shutdown().await;
+    stage.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -21,7 +21,7 @@ async fn a_body_that_does_not_come_is_408_and_its_room_is_not_asked() {
         "{told}"
     );
     assert!(stage.store.groups().is_empty());
-    stage.host.shutdown().await;
+    stage.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,5 +42,5 @@ async fn a_full_host_refuses_another_room_by_name() {
         told.starts_with("HTTP/1.1 503") && told.contains("rooms_max"),
         "{told}"
     );
-    stage.host.shutdown().await;
+    stage.shutdown().await;
 }
