@@ -93,7 +93,7 @@ pub enum Input {
         /// Whose.
         exchange: ExchangeId,
     },
-    /// The client has gone before it had its whole answer. At most once for each exchange.
+    /// The client has gone before it had its whole answer. Only the first one counts.
     Gone {
         /// Whose.
         exchange: ExchangeId,

@@ -444,3 +444,16 @@ fn a_close_that_waited_behind_a_batch_which_then_failed_is_still_sent() {
         "{told:?}"
     );
 }
+
+#[test]
+fn section_7_4_1_codes_that_may_not_be_sent_are_refused_to_guests() {
+    let mut room = room();
+    let a = room.connect("a", "");
+    room.take();
+    for code in [0, 999, 1004, 1005, 1006, 1015, 5000, 65_535] {
+        room.message(a, &format!("close {code} no"));
+    }
+    assert!(room.take().is_empty());
+    room.message(a, "close 3000 yes");
+    assert_eq!(room.take(), [format!("close {a} 3000 yes")]);
+}
