@@ -142,7 +142,7 @@ export const HOST = [
     behaviour: "the header Upgrade is read in any case",
     file: "src/routes/party.rs",
     from: `value.as_bytes().eq_ignore_ascii_case(b"websocket")`,
-    to: `(value.as_bytes().eq_ignore_ascii_case(b"websocket") && !(OFF && value != "websocket"))`,
+    to: `value.as_bytes().eq_ignore_ascii_case(b"websocket") && !(OFF && value != "websocket")`,
     caughtBy: "2.1",
   },
   {
