@@ -199,6 +199,23 @@ mod tests {
         config.set_limit("rooms_max", "7").unwrap();
         assert_eq!(config.limits.message_bytes_max, 1_048_576);
         assert_eq!(config.host.rooms_max, 7);
+        let of_the_host = [
+            "body_rest_bytes_max",
+            "body_rest_ms",
+            "answer_stall_ms",
+            "drain_ms",
+        ];
+        for name in of_the_host {
+            config.set_limit(name, "11").unwrap();
+        }
+        let host = &config.host;
+        let set = [
+            host.body_rest_bytes_max,
+            host.body_rest_ms,
+            host.answer_stall_ms,
+            host.drain_ms,
+        ];
+        assert_eq!(set, [11; 4]);
         for (name, value) in [("rooms_max", "0"), ("rooms_max", "many"), ("no_limit", "1")] {
             let error = config.set_limit(name, value).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");

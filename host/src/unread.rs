@@ -68,8 +68,13 @@ pub(crate) fn follow(request: Request, limits: RestLimits) -> (Request, Option<A
 
 /// Says in the answer what will become of the connection.
 pub(crate) fn announce(response: &mut Response, unread: Option<&Unread>) {
-    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if unread.is_some_and(Unread::must_close) && !switches {
+    let closes = match response.status() {
+        StatusCode::SWITCHING_PROTOCOLS => false,
+        // RFC 9110, section 15.5.9: nobody waits for the rest any longer.
+        StatusCode::REQUEST_TIMEOUT => unread.is_some(),
+        _ => unread.is_some_and(Unread::must_close),
+    };
+    if closes {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }

@@ -3,9 +3,9 @@
 use crate::stage::{Stage, deployment};
 
 /// A host that would wait far longer than a test does.
-async fn patient_stage() -> Stage {
+async fn patient_stage(drain_ms: u64) -> Stage {
     Stage::with(|config| {
-        config.host.drain_ms = 50;
+        config.host.drain_ms = drain_ms;
         config.host.shutdown_ms = 600_000;
         config.host.body_piece_ms = 600_000;
         config.host.head_ms = 600_000;
@@ -16,7 +16,7 @@ async fn patient_stage() -> Stage {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_shutdown_a_request_that_is_not_answered_gets_503_and_a_stream_breaks_off() {
-    let stage = patient_stage().await;
+    let stage = patient_stage(50).await;
     let unanswered = stage.request("never").await;
     stage.logged("asked never").await;
     let mut streamed = stage.request("begun").await;
@@ -31,7 +31,7 @@ async fn at_shutdown_a_request_that_is_not_answered_gets_503_and_a_stream_breaks
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_shutdown_a_request_whose_body_has_not_come_gets_503() {
-    let stage = patient_stage().await;
+    let stage = patient_stage(50).await;
     let head = "POST /party/r?size HTTP/1.1\nHost: h\nContent-Length: 9\n\nhalf";
     let half = stage.connection(head).await;
     let mut other = stage.request("get").await;
@@ -47,7 +47,7 @@ async fn at_shutdown_a_request_whose_body_has_not_come_gets_503() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shutdown_does_not_wait_for_a_client_that_takes_nothing_or_says_half_a_sentence() {
-    let stage = patient_stage().await;
+    let stage = patient_stage(50).await;
     let _stuck = stage.request("endless").await;
     stage.logged("asked endless").await;
     let _half = stage.connection("GET /party/r HTTP/1.1\nHo").await;
@@ -56,7 +56,7 @@ async fn shutdown_does_not_wait_for_a_client_that_takes_nothing_or_says_half_a_s
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_under_way_at_shutdown_arrives_whole() {
-    let stage = patient_stage().await;
+    let stage = patient_stage(300_000).await;
     let mut streamed = stage.request("stream").await;
     streamed.until(b"piece 1;").await;
     stage.shutdown().await;
