@@ -2,7 +2,6 @@
 
 use partykit_core::{CommitError, Limits};
 
-use crate::Input;
 use crate::testing::{FakeFactory, TestRoom};
 
 fn room() -> TestRoom {

@@ -95,6 +95,13 @@ impl Bodies {
         }
     }
 
+    /// One that was never begun, or was answered otherwise, is no error.
+    pub(crate) fn break_off(&mut self, exchange: ExchangeId) {
+        if self.streams.remove(&exchange) {
+            self.end_answer(exchange);
+        }
+    }
+
     /// Says whether the room may ask for a piece.
     pub(crate) fn pull(&mut self, exchange: ExchangeId) -> bool {
         let Some(upload) = self.uploads.get_mut(&exchange) else {

@@ -69,12 +69,7 @@ impl Simulation {
                     self.check(whole, "a response that ends cleanly is whole");
                 }
             }
-            Action::BodyAbort { exchange } => {
-                // One that was never begun, or was answered otherwise, is no error.
-                if self.bodies.streams.remove(exchange) {
-                    self.bodies.end_answer(*exchange);
-                }
-            }
+            Action::BodyAbort { exchange } => self.bodies.break_off(*exchange),
             Action::Pull { exchange } => {
                 let may = self.bodies.pull(*exchange);
                 self.check(
