@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Deployment, HostLimits};
 use crate::driver::Directory;
 use crate::log::LogSink;
+use crate::server::{self, Phase};
 
 pub(crate) struct App {
     pub(crate) directory: Arc<Directory>,
@@ -19,11 +20,17 @@ pub(crate) struct App {
     /// Every open socket, so that shutdown can wait for their last frames.
     pub(crate) sockets: TaskTracker,
     pub(crate) deployment: RwLock<Arc<Deployment>>,
+    pub(crate) phase: watch::Receiver<Phase>,
 }
 
 impl App {
     /// What is served now; a request keeps the one it began with.
     pub(crate) fn deployment(&self) -> Arc<Deployment> {
         self.deployment.read().clone()
+    }
+
+    /// Ready when nothing new is taken any more.
+    pub(crate) async fn stopping(&self) {
+        server::reached(&mut self.phase.clone(), Phase::Stopping).await;
     }
 }

@@ -2,9 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use partykit_core::{Limits, ProjectName};
 pub use partykit_storage::StorageConfig;
+
+use crate::unread::RestLimits;
 
 /// Configuration of a host.
 #[derive(Debug, Clone)]
@@ -50,13 +53,23 @@ pub struct HostLimits {
     pub head_ms: u64,
     /// A piece of a request's body may take so long.
     pub body_piece_ms: u64,
+    /// Of a request's body that was not read before the answer, so much is read and thrown away,
+    /// to keep the connection or to let the answer arrive; with more to come it is closed.
+    pub body_rest_bytes_max: u64,
+    /// The same, as a time.
+    pub body_rest_ms: u64,
+    /// A client that takes no byte of its answer for so long is cut off.
+    pub answer_stall_ms: u64,
     /// A connection that was silent so long is pinged.
     pub ping_interval_ms: u64,
     /// A connection that has not answered a ping for so long is dropped.
     pub pong_ms: u64,
     /// After a Close frame was sent, the peer's is waited for so long.
     pub close_ms: u64,
-    /// At shutdown, rooms may finish what they are doing for so long.
+    /// When a room is ended, its handlers may finish for so long; what is owed then is answered
+    /// with 503, and streams break off. At shutdown at most half of `shutdown_ms`.
+    pub drain_ms: u64,
+    /// At shutdown, and when code is replaced, everything together may take so long.
     pub shutdown_ms: u64,
 }
 
@@ -68,10 +81,15 @@ impl Default for HostLimits {
             http_connections_max: 10_000,
             head_ms: 30_000,
             body_piece_ms: 30_000,
+            // What a client has typically sent before it looks at an answer.
+            body_rest_bytes_max: 256 * 1024,
+            body_rest_ms: 5_000,
+            answer_stall_ms: 30_000,
             // Below the minute after which common proxies drop a silent connection.
             ping_interval_ms: 25_000,
             pong_ms: 10_000,
             close_ms: 5_000,
+            drain_ms: 5_000,
             shutdown_ms: 10_000,
         }
     }
@@ -91,6 +109,13 @@ pub struct Deployment {
 }
 
 impl HostLimits {
+    pub(crate) fn body_rest(&self) -> RestLimits {
+        RestLimits {
+            bytes_max: self.body_rest_bytes_max,
+            time: Duration::from_millis(self.body_rest_ms),
+        }
+    }
+
     fn by_name(&mut self, name: &str) -> Option<Setting<'_>> {
         Some(match name {
             "max_resident_rooms" => Setting::Optional(&mut self.max_resident_rooms),
@@ -98,9 +123,13 @@ impl HostLimits {
             "http_connections_max" => Setting::Count(&mut self.http_connections_max),
             "head_ms" => Setting::Number(&mut self.head_ms),
             "body_piece_ms" => Setting::Number(&mut self.body_piece_ms),
+            "body_rest_bytes_max" => Setting::Number(&mut self.body_rest_bytes_max),
+            "body_rest_ms" => Setting::Number(&mut self.body_rest_ms),
+            "answer_stall_ms" => Setting::Number(&mut self.answer_stall_ms),
             "ping_interval_ms" => Setting::Number(&mut self.ping_interval_ms),
             "pong_ms" => Setting::Number(&mut self.pong_ms),
             "close_ms" => Setting::Number(&mut self.close_ms),
+            "drain_ms" => Setting::Number(&mut self.drain_ms),
             "shutdown_ms" => Setting::Number(&mut self.shutdown_ms),
             _ => return None,
         })
@@ -177,6 +206,23 @@ mod tests {
         config.set_limit("max_resident_rooms", "7").unwrap();
         assert_eq!(config.limits.message_bytes_max, 1_048_576);
         assert_eq!(config.host.max_resident_rooms, Some(7));
+        let of_the_host = [
+            "body_rest_bytes_max",
+            "body_rest_ms",
+            "answer_stall_ms",
+            "drain_ms",
+        ];
+        for name in of_the_host {
+            config.set_limit(name, "11").unwrap();
+        }
+        let host = &config.host;
+        let set = [
+            host.body_rest_bytes_max,
+            host.body_rest_ms,
+            host.answer_stall_ms,
+            host.drain_ms,
+        ];
+        assert_eq!(set, [11; 4]);
         for (name, value) in [
             ("max_resident_rooms", "0"),
             ("max_resident_rooms", "many"),

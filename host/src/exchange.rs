@@ -120,6 +120,10 @@ pub(crate) async fn feed(
                     "the request body is larger than {max} bytes (body_bytes_max)"
                 ))
             }
+            // Who waits for the answer is told in the same way.
+            Ok(Some(Err(error))) if is_gone(&error) => {
+                return room.tell(Input::Gone { exchange });
+            }
             Ok(Some(Err(_))) => Some("the request body could not be read".to_owned()),
             Ok(None) => None,
         };
@@ -142,4 +146,22 @@ async fn next_piece(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
             }
         }
     }
+}
+
+/// Whether a body ended because its client has gone, and not because it sent what is no body.
+fn is_gone(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind as Kind;
+    let gone = [
+        Kind::UnexpectedEof,
+        Kind::ConnectionReset,
+        Kind::ConnectionAborted,
+        Kind::BrokenPipe,
+    ];
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| {
+        let hyper = cause.downcast_ref::<hyper::Error>();
+        let io = cause.downcast_ref::<std::io::Error>();
+        hyper.is_some_and(|error| error.is_incomplete_message() || error.is_closed())
+            || io.is_some_and(|error| gone.contains(&error.kind()))
+    })
 }

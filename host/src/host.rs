@@ -13,17 +13,17 @@ use partykit_engine::{Engine, EngineConfig, JsBinary, JsComponent, JsFactory};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::capacity::{Capacity, raise_descriptors};
-use crate::config::{Config, Deployment};
+use crate::config::{Config, Deployment, HostLimits};
 use crate::driver::{Directory, RoomMaker};
 use crate::error::HostError;
 use crate::load_api::LoadApi;
 use crate::log::LogSink;
-use crate::server::serve;
+use crate::server::{Phase, serve};
 
 const SHUTDOWN: &str = "the host is shutting down";
 const NEW_CODE: &str = "the room's code was replaced";
@@ -44,7 +44,7 @@ pub struct Host {
     limits: Arc<Limits>,
     capacity: Capacity,
     address: SocketAddr,
-    stop: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
     servers: JoinSet<()>,
 }
 
@@ -101,6 +101,7 @@ impl Host {
         log.host(LogLevel::Debug, &text);
         let directory =
             Directory::new(maker, store, log.clone(), rooms).map_err(HostError::Thread)?;
+        let (phase, reached) = watch::channel(Phase::Serving);
         let app = Arc::new(App {
             directory: Arc::new(directory),
             log,
@@ -108,11 +109,11 @@ impl Host {
             limits: config.host,
             sockets: TaskTracker::new(),
             deployment: RwLock::new(Arc::new(deployment)),
+            phase: reached.clone(),
         });
-        let (stop, stopped) = watch::channel(false);
         let mut servers = JoinSet::new();
         for (listener, _) in listeners {
-            servers.spawn(serve(listener, app.clone(), stopped.clone()));
+            servers.spawn(serve(listener, app.clone(), reached.clone()));
         }
         Ok(Self {
             app,
@@ -121,7 +122,7 @@ impl Host {
             limits,
             capacity,
             address,
-            stop,
+            phase,
             servers,
         })
     }
@@ -164,7 +165,7 @@ impl Host {
     }
 
     /// Replaces the code: new rooms start with it, existing ones are closed with 1012 after what
-    /// they are doing, and their clients come back to new ones.
+    /// they are doing, and their clients come back to new ones. Takes `shutdown_ms` at most.
     pub async fn swap(&self, deployment: Deployment) {
         let limits = self.limits.clone();
         let factory = factory(&self.engine, &deployment, &limits);
@@ -173,32 +174,54 @@ impl Host {
             .directory
             .replace_maker(RoomMaker { limits, factory });
         *self.app.deployment.write() = Arc::new(deployment);
-        self.app
+        let HostLimits {
+            drain_ms,
+            shutdown_ms,
+            ..
+        } = self.app.limits;
+        let rooms = self
+            .app
             .directory
-            .stop_rooms(close_code::RESTART, NEW_CODE)
-            .await;
+            .stop_rooms(close_code::RESTART, NEW_CODE, drain_ms);
+        // One that takes longer is rid of its connections and will end; nobody waits for it.
+        let _ = timeout_at(after(shutdown_ms), rooms).await;
     }
 
     /// Stops accepting, closes every connection with 1012, lets rooms finish what they are doing
-    /// within `shutdown_ms`, makes their writes durable and closes the store.
+    /// for `drain_ms`, makes their writes durable and closes the store. Takes as long as the disk
+    /// needs and `shutdown_ms` at most for everything else.
     pub async fn shutdown(mut self) {
-        let deadline = Instant::now() + Duration::from_millis(self.app.limits.shutdown_ms);
+        let HostLimits {
+            drain_ms,
+            shutdown_ms,
+            ..
+        } = self.app.limits;
+        let deadline = after(shutdown_ms);
         // Nobody listens to the signal any more when every server has failed.
-        let _ = self.stop.send(true);
+        let _ = self.phase.send(Phase::Stopping);
         self.app.directory.close();
-        let rooms = self.app.directory.stop_rooms(close_code::RESTART, SHUTDOWN);
+        let drain_ms = drain_ms.min(shutdown_ms / 2);
+        let rooms = self
+            .app
+            .directory
+            .stop_rooms(close_code::RESTART, SHUTDOWN, drain_ms);
         let _ = timeout_at(deadline, rooms).await;
         // What was handed in is made durable before anybody is waited for again.
         let directory = self.app.directory.clone();
         let closing = tokio::task::spawn_blocking(move || directory.committer().shutdown());
         let _ = closing.await;
+        let _ = self.phase.send(Phase::Ending);
         self.app.sockets.close();
         let last_frames = deadline.max(Instant::now() + LAST_FRAMES);
         let _ = timeout_at(last_frames, self.app.sockets.wait()).await;
         let ended = async { while self.servers.join_next().await.is_some() {} };
-        let _ = timeout(LAST_FRAMES, ended).await;
+        let _ = timeout_at(last_frames.max(Instant::now() + LAST_FRAMES), ended).await;
         self.servers.abort_all();
     }
+}
+
+fn after(ms: u64) -> Instant {
+    Instant::now() + Duration::from_millis(ms)
 }
 
 const QUICKJS: JsBinary<'static> = JsBinary {

@@ -16,11 +16,13 @@ mod exchange;
 mod host;
 mod load_api;
 mod log;
+mod patience;
 mod route;
 mod router;
 mod routes;
 mod server;
 mod socket;
+mod unread;
 
 pub use capacity::{Bound, Capacity};
 pub use config::{Config, Deployment, HostLimits, SettingError, StorageConfig};

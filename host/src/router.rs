@@ -17,6 +17,7 @@ use crate::error::RouteError;
 use crate::log::RequestLine;
 use crate::route::{self, Route};
 use crate::routes::{assets, party};
+use crate::unread;
 
 pub(crate) type Request = http::Request<Body>;
 
@@ -37,8 +38,10 @@ async fn dispatch(
         .path_and_query()
         .map_or("/", |path| path.as_str())
         .to_owned();
+    let (request, unread) = unread::follow(request, app.limits.body_rest());
     let answer = answer(&app, client, request).await;
-    let response = answer.unwrap_or_else(|error| body::to_http(error.response()));
+    let mut response = answer.unwrap_or_else(|error| body::to_http(error.response()));
+    unread::announce(&mut response, unread.as_deref());
     let status = response.status().as_u16();
     app.log.request(&RequestLine {
         method,

@@ -2,6 +2,8 @@
 //! head may take, how many connections there may be. Ends them all when told to.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,37 +15,51 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tower_service::Service;
 
 use crate::app::App;
+use crate::config::HostLimits;
+use crate::patience::Patient;
 use crate::router::router;
 
 /// After an accept failed, as it does without descriptors, the next one is tried.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stopped` says so, then until the last request is answered. Dropping the future
+/// Once nobody is left to be asked, an answer of which no byte is taken for so long is given up.
+const LAST_BYTES: Duration = Duration::from_millis(500);
+
+/// How far the host's end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Serving,
+    /// Nothing new is taken; what was is finished.
+    Stopping,
+    /// There are no rooms any more: only what is on its way out still matters.
+    Ending,
+}
+
+/// Ready when the host has come so far. A sender that is gone means the end, too.
+pub(crate) async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
+    let _ = phase.wait_for(|phase| *phase >= wanted).await;
+}
+
+/// Serves until the host stops, then until the last request is answered. Dropping the future
 /// ends every connection at once.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    app: std::sync::Arc<App>,
-    mut stopped: watch::Receiver<bool>,
-) {
+pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, mut phase: watch::Receiver<Phase>) {
     let router = router(app.clone());
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &app) => accepted,
-            // A sender that is gone means stop, too.
-            _ = stopped.wait_for(|stop| *stop) => break,
+            () = reached(&mut phase, Phase::Stopping) => break,
             Some(_) = connections.join_next() => continue,
         };
         match accepted {
             Ok((stream, client, permit)) => {
-                let head_ms = app.limits.head_ms;
-                let stopped = stopped.clone();
-                let router = router.clone();
+                let (app, phase, router) = (app.clone(), phase.clone(), router.clone());
                 connections.spawn(async move {
-                    connection(stream, client, router, head_ms, stopped).await;
+                    connection(stream, client, router, &app.limits, phase).await;
                     drop(permit);
                 });
             }
@@ -71,24 +87,36 @@ async fn connection(
     stream: TcpStream,
     client: SocketAddr,
     router: Router,
-    head_ms: u64,
-    mut stopped: watch::Receiver<bool>,
+    limits: &HostLimits,
+    mut phase: watch::Receiver<Phase>,
 ) {
     let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(client));
         router.clone().call(request)
     });
+    let patience = Duration::from_millis(limits.answer_stall_ms);
+    let (stream, taken) = Patient::new(stream, patience);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(head_ms))
+        .header_read_timeout(Duration::from_millis(limits.head_ms))
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
     // What goes wrong with one connection is told to nobody but its client.
     tokio::select! {
         _ = &mut connection => return,
-        _ = stopped.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+        () = reached(&mut phase, Phase::Stopping) => connection.as_mut().graceful_shutdown(),
     }
-    let _ = connection.await;
+    tokio::select! {
+        _ = &mut connection => return,
+        () = reached(&mut phase, Phase::Ending) => {}
+    }
+    loop {
+        let before = taken.load(Ordering::Relaxed);
+        let ended = timeout(LAST_BYTES, &mut connection).await.is_ok();
+        if ended || taken.load(Ordering::Relaxed) == before {
+            return;
+        }
+    }
 }

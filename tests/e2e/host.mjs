@@ -94,8 +94,8 @@ export class Host extends Run {
   /** `127.0.0.1:PORT`. */
   address = "";
 
-  static async start(folder, args = []) {
-    const host = new Host(["dev", "--port", "0", "--no-hotkeys", ...args], { cwd: folder });
+  static async start(folder, args = [], env = {}) {
+    const host = new Host(["dev", "--port", "0", "--no-hotkeys", ...args], { cwd: folder, env });
     try {
       const [, port] = await host.printed(/Ready on http:\/\/[^\s/]+:(\d+)/i);
       host.address = `127.0.0.1:${port}`;
@@ -141,7 +141,7 @@ export function hostFor(files, args) {
 }
 
 /**
- * A test with processes of its own. Its callback gets `run(args, options)` and `start(folder, args)`;
+ * A test with processes of its own. Its callback gets `run(args, options)` and `start(folder, args, env)`;
  * whatever they started and is still there at the end, after a failure too, is killed: a process left
  * behind would keep the test's own process from ending.
  */

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import http from "node:http";
-import { eventually } from "./client.mjs";
-import { hostFor } from "./host.mjs";
+import { eventually, within } from "./client.mjs";
+import { alone, hostFor, project } from "./host.mjs";
 
 const ROOM = `
 const text = new TextEncoder();
@@ -23,6 +23,28 @@ export default class Room {
           },
         }));
       }
+      case "nothing":
+        return new Response(new ReadableStream({ start: (controller) => controller.close() }), {
+          headers: { "x-kind": "nothing" },
+        });
+      case "late": {
+        const stream = new ReadableStream({
+          async start(controller) {
+            controller.enqueue(text.encode("early;"));
+            await new Promise((resume) => setTimeout(resume, 150));
+            controller.close();
+          },
+        });
+        return new Response(stream, { headers: { "x-kind": "late" } });
+      }
+      case "read":
+        request.signal.addEventListener("abort", () => this.seen.push("aborted"));
+        try {
+          for await (const piece of request.body) this.seen.push("piece");
+        } catch (error) {
+          this.seen.push("failed: " + error.message);
+        }
+        return new Response("read");
       case "endless":
         return new Response(new ReadableStream({
           pull: (controller) => { this.written += 16384; controller.enqueue(new Uint8Array(16384)); },
@@ -103,4 +125,70 @@ test("request.signal is aborted when the client goes away", async (host) => {
   await gone;
   await eventually("the handler was told", async () =>
     (await state(host, "signal")).seen.includes("aborted"));
+});
+
+test("a stream without a piece and one whose end comes late end cleanly", async (host) => {
+  const nothing = await host.http("/party/ends?do=nothing");
+  assert.deepEqual([nothing.status, nothing.headers.get("x-kind"), await nothing.text()], [200, "nothing", ""]);
+  const late = await host.http("/party/ends?do=late");
+  assert.equal(await late.text(), "early;");
+  // Whoever has the connection next gets an answer of its own.
+  assert.equal(await (await host.http("/party/ends?do=count")).text(), "1;2;3;4;5;");
+});
+
+test("HEAD gets the head of a stream, and its connection can be used again", async (host) => {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = (method, what) => new Promise((resolve, reject) => {
+    const options = { method, agent };
+    const call = http.request(`http://${host.address}/party/head?do=${what}`, options, (response) => {
+      let body = "";
+      response.setEncoding("utf8").on("data", (text) => (body += text));
+      response.on("end", () => resolve({ status: response.statusCode, kind: response.headers["x-kind"], body }));
+    });
+    call.on("error", reject).end();
+  });
+  for (const kind of ["late", "nothing"]) {
+    assert.deepEqual(await ask("HEAD", kind), { status: 200, kind, body: "" });
+    assert.equal((await ask("GET", "count")).body, "1;2;3;4;5;");
+  }
+  agent.destroy();
+});
+
+test("a HEAD of an endless stream cancels it", async (host) => {
+  const head = await host.http("/party/endless-head?do=endless", { method: "HEAD" });
+  assert.equal(head.status, 200);
+  await eventually("the stream is cancelled", async () =>
+    (await state(host, "endless-head")).seen.includes("cancelled"));
+});
+
+test("a client that leaves in the middle of its upload fails the reader and aborts the signal", async (host) => {
+  const upload = http.request(`http://${host.address}/party/upload?do=read`, { method: "POST" });
+  upload.on("error", () => {});
+  upload.write(Buffer.alloc(100_000));
+  await eventually("the room reads", async () => (await state(host, "upload")).seen.includes("piece"));
+  upload.destroy();
+  await eventually("the room was told", async () => {
+    const { seen } = await state(host, "upload");
+    return seen.includes("aborted") && seen.some((what) => what.startsWith("failed: "));
+  });
+  const failed = (await state(host, "upload")).seen.find((what) => what.startsWith("failed: "));
+  assert.match(failed, /client has gone|could not be read/);
+});
+
+alone("SIGTERM with a stream and an unanswered request: one breaks off, the other gets 503", async ({ start }) => {
+  const limits = { PARTYKIT_HOST_DRAIN_MS: "200", PARTYKIT_HOST_SHUTDOWN_MS: "600000" };
+  const host = await start(project({ "server.js": ROOM }), [], limits);
+  const open = await host.http("/party/open?do=endless");
+  const reader = open.body.getReader();
+  assert.equal((await reader.read()).done, false);
+  const unanswered = host.http("/party/waiting?do=wait");
+  await state(host, "waiting");
+  host.signal("SIGTERM");
+  const response = await within(unanswered, "an answer");
+  assert.equal(response.status, 503);
+  assert.match(await response.text(), /shutting down/);
+  await assert.rejects(async () => {
+    while (!(await reader.read()).done);
+  });
+  assert.deepEqual(await within(host.exit, "the end of the host"), { code: 0, signal: null }, host.output);
 });

@@ -147,12 +147,16 @@ impl Directory {
         *self.maker.write() = Arc::new(maker);
     }
 
-    /// Ends every room and returns when they are gone: connections are closed, handlers finish,
-    /// writes are durable.
-    pub(crate) async fn stop_rooms(&self, code: u16, reason: &'static str) {
+    /// Ends every room and returns when they are gone: connections are closed, handlers finish or
+    /// are cut off after `drain_ms`, writes are durable.
+    pub(crate) async fn stop_rooms(&self, code: u16, reason: &'static str, drain_ms: u64) {
         let rooms: Vec<_> = self.rooms.read().by_key.values().cloned().collect();
         for room in &rooms {
-            room.tell(Input::Stop { code, reason });
+            room.tell(Input::Stop {
+                code,
+                reason,
+                drain_ms,
+            });
         }
         for room in &rooms {
             room.retired().await;

@@ -42,7 +42,11 @@ pub(crate) async fn request(
     let head = body::head(&request, client)?;
     let max = app.directory.maker().limits.body_bytes_max;
     let limit = Duration::from_millis(app.limits.body_piece_ms);
-    let (body, stream) = body::read(request.into_body(), max, limit).await?;
+    let (body, stream) = tokio::select! {
+        biased;
+        read = body::read(request.into_body(), max, limit) => read?,
+        () = app.stopping() => return Err(RouteError::Stopping),
+    };
     let mut asked = ask(app, &key, head, body, stream).await?;
     let answer = (&mut asked.answered)
         .await
@@ -184,11 +188,26 @@ fn check_handshake(request: &Request) -> Result<(), RouteError> {
     if !says_upgrade {
         return Err(RouteError::Handshake("`Connection: Upgrade`"));
     }
-    // Sixteen bytes in base64.
-    if header(header::SEC_WEBSOCKET_KEY).is_none_or(|key| key.len() != 24) {
-        return Err(RouteError::Handshake("a Sec-WebSocket-Key of 16 bytes"));
+    let mut keys = request
+        .headers()
+        .get_all(header::SEC_WEBSOCKET_KEY)
+        .into_iter();
+    // Section 11.3.1: once and no more.
+    match (keys.next(), keys.next()) {
+        (Some(key), None) if is_16_bytes_in_base64(key.as_bytes()) => Ok(()),
+        _ => Err(RouteError::Handshake(
+            "one Sec-WebSocket-Key of 16 bytes in base64",
+        )),
     }
-    Ok(())
+}
+
+/// 22 digits, of which the last one has only two bits, and the padding.
+fn is_16_bytes_in_base64(key: &[u8]) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let Some(digits) = key.strip_suffix(b"==").filter(|digits| digits.len() == 22) else {
+        return false;
+    };
+    digits.iter().all(is_digit) && digits.last().is_some_and(|last| b"AQgw".contains(last))
 }
 
 /// The first subprotocol offered: a client that offers some fails when none comes back.
@@ -324,9 +343,26 @@ mod tests {
             request("13", "close", key),
             Err(RouteError::Handshake(_))
         ));
-        assert!(matches!(
-            request("13", "Upgrade", "short"),
-            Err(RouteError::Handshake(_))
-        ));
+        let keys = [
+            "short",
+            "",
+            "dGhlIHNhbXBsZSBub25jZQ=",
+            "dGhlIHNhbXBsZSBub25jZSE=",
+            "dGhlIHNhbXBsZSBub25jZR==",
+            "dGhlIHNhbXBsZSBub25j Q==",
+            "dGhlIHNhbXBsZSBub25jZQAA",
+            "dGhlIHNhbXBsZSBub2_-ZQ==",
+        ];
+        for key in keys {
+            let refused = request("13", "Upgrade", key);
+            assert!(matches!(refused, Err(RouteError::Handshake(_))), "{key}");
+        }
+        let twice = http::Request::get("/party/r")
+            .header("sec-websocket-version", "13")
+            .header("connection", "upgrade")
+            .header("sec-websocket-key", key)
+            .header("sec-websocket-key", key);
+        let refused = check_handshake(&twice.body(Body::empty()).unwrap());
+        assert!(matches!(refused, Err(RouteError::Handshake(_))));
     }
 }

@@ -104,7 +104,25 @@ mod tests {
     }
 
     #[test]
-    fn lengths_use_the_shortest_form_as_section_5_2_demands() {
+    fn section_5_1_and_6_1_what_a_server_sends_is_whole_unmasked_and_without_reserved_bits() {
+        let long = Message::Binary(vec![0; 100_000].into());
+        let frames = [
+            text(3),
+            Frame::message(&long),
+            Frame::close(Some(1000), "x"),
+            Frame::close(None, ""),
+            Frame::ping(),
+            Frame::pong(&[0; 125]),
+        ];
+        for frame in frames {
+            let bytes = bytes(&frame);
+            assert_eq!(bytes[0] & 0xF0, FIN, "FIN alone");
+            assert_eq!(bytes[1] & 0x80, 0, "no mask");
+        }
+    }
+
+    #[test]
+    fn section_5_2_lengths_use_the_shortest_form() {
         assert_eq!(bytes(&text(0)), [0x81, 0]);
         assert_eq!(bytes(&text(125))[..2], [0x81, 125]);
         assert_eq!(bytes(&text(126))[..4], [0x81, 126, 0, 126]);
@@ -117,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_close_reason_is_cut_between_characters_at_123_bytes() {
+    fn section_5_5_a_close_reason_is_cut_between_characters_at_123_bytes() {
         let frame = bytes(&Frame::close(Some(1011), &"é".repeat(100)));
         assert_eq!(frame[..4], [0x88, 2 + 122, 0x03, 0xF3]);
         assert!(std::str::from_utf8(&frame[4..]).is_ok());
@@ -125,9 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn pings_pongs_and_binary_have_their_opcodes() {
+    fn section_5_2_pings_pongs_and_binary_have_their_opcodes() {
         assert_eq!(bytes(&Frame::ping()), [0x89, 0]);
         assert_eq!(bytes(&Frame::pong(b"ab")), [0x8A, 2, b'a', b'b']);
+        assert_eq!(
+            bytes(&Frame::message(&Message::Text("Hello".into()))),
+            *b"\x81\x05Hello",
+            "5.7"
+        );
         assert_eq!(
             bytes(&Frame::message(&Message::Binary("b".into()))),
             [0x82, 1, b'b']

@@ -1,4 +1,5 @@
-//! One test for each MUST of RFC 6455 that concerns what a server reads, named by its section.
+//! One test for each MUST of RFC 6455 that concerns what a server reads, named by its section. What
+//! it must answer, and how it must end, is tested in `tests/sockets/rfc6455.rs`.
 
 use fastwebsockets::{Role, after_handshake_split};
 
@@ -70,6 +71,94 @@ async fn section_5_2_reserved_bits_and_opcodes_fail_the_connection() {
     for opcode in [3, 4, 5, 6, 7, 0xB, 0xC, 0xD, 0xE, 0xF] {
         violates(&first(frame(0x80 | opcode, b"")).await, 1002);
     }
+}
+
+#[tokio::test]
+async fn section_5_2_a_length_whose_first_bit_is_set_is_never_believed() {
+    let mut bytes = vec![0x82, 0x80 | 127, 0x80, 0, 0, 0, 0, 0, 0, 1];
+    bytes.extend([0; 5]);
+    assert_eq!(first(bytes).await, Err(ReadEnd::TooBig { max: MAX }));
+}
+
+#[tokio::test]
+async fn section_5_2_the_three_forms_of_a_length_are_read() {
+    for length in [0, 125, 126, MAX as usize] {
+        let read = first(frame(0x82, &vec![7; length])).await;
+        let expected = Message::Binary(vec![7; length].into());
+        assert_eq!(read, Ok(Incoming::Message(expected)), "{length}");
+    }
+    let mut long = vec![0x82, 0x80 | 127, 0, 0, 0, 0, 0, 0, 0, 200, 0, 0, 0, 0];
+    long.extend([7; 200]);
+    let expected = Message::Binary(vec![7; 200].into());
+    assert_eq!(first(long).await, Ok(Incoming::Message(expected)));
+}
+
+#[tokio::test]
+async fn section_5_3_the_mask_is_taken_off_whatever_its_key_and_the_length() {
+    let keys = [[0, 0, 0, 0], [0xFF; 4], [0x37, 0xFA, 0x21, 0x3D]];
+    for key in keys {
+        for length in 0..=17_u8 {
+            let payload: Vec<u8> = (0..length).collect();
+            let mut bytes = vec![0x82, 0x80 | length];
+            bytes.extend(key);
+            let masked = payload.iter().zip(key.iter().cycle());
+            bytes.extend(masked.map(|(byte, key)| byte ^ key));
+            let expected = Message::Binary(payload.into());
+            assert_eq!(first(bytes).await, Ok(Incoming::Message(expected)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn section_5_3_each_frame_has_a_key_of_its_own() {
+    let mut second = vec![0x80, 0x81, 9, 9, 9, 9];
+    second.push(b'b' ^ 9);
+    let read = first([frame(0x01, b"a"), second].concat()).await;
+    assert_eq!(read, Ok(text("ab")));
+}
+
+#[tokio::test]
+async fn section_5_4_empty_fragments_and_the_type_of_the_first_count() {
+    let parts = [frame(0x02, b""), frame(0x00, b"\xff"), frame(0x80, b"")];
+    let expected = Message::Binary(vec![0xFF].into());
+    assert_eq!(first(parts.concat()).await, Ok(Incoming::Message(expected)));
+}
+
+#[tokio::test]
+async fn section_5_6_text_is_checked_as_a_whole_and_binary_not_at_all() {
+    let binary = first(frame(0x82, b"\xff\xfe")).await;
+    let expected = Message::Binary(vec![0xFF, 0xFE].into());
+    assert_eq!(binary, Ok(Incoming::Message(expected)));
+    assert_eq!(first(frame(0x81, b"")).await, Ok(text("")));
+    // A surrogate, an overlong form, and what lies above U+10FFFF.
+    for bytes in [&b"\xed\xa0\x80"[..], b"\xc0\xaf", b"\xf4\x90\x80\x80"] {
+        violates(&first(frame(0x81, bytes)).await, 1007);
+    }
+}
+
+#[tokio::test]
+async fn section_5_7_the_examples_of_a_client_are_read() {
+    let masked = [
+        0x81, 0x85, 0x37, 0xFA, 0x21, 0x3D, 0x7F, 0x9F, 0x4D, 0x51, 0x58,
+    ];
+    assert_eq!(first(masked).await, Ok(text("Hello")));
+    let ping = [
+        0x89, 0x85, 0x37, 0xFA, 0x21, 0x3D, 0x7F, 0x9F, 0x4D, 0x51, 0x58,
+    ];
+    assert_eq!(first(ping).await, Ok(Incoming::Ping("Hello".into())));
+}
+
+#[tokio::test]
+async fn section_6_2_a_frame_behind_a_whole_message_begins_another() {
+    let frames = [
+        frame(0x81, b"a"),
+        frame(0x01, b"b"),
+        frame(0x80, b"c"),
+        frame(0x82, b"d"),
+    ];
+    let read = read(frames.concat()).await;
+    let binary = Incoming::Message(Message::Binary("d".into()));
+    assert_eq!(read[..3], [Ok(text("a")), Ok(text("bc")), Ok(binary)]);
 }
 
 #[tokio::test]

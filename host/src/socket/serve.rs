@@ -23,6 +23,7 @@ use super::read::{Incoming, MessageReader, ReadEnd};
 use super::write::{Heartbeat, WriteEnd, write_loop};
 use crate::config::HostLimits;
 use crate::driver::RoomHandle;
+use crate::patience::Patient;
 
 /// What the room reads when a message was too large; the text is the reference's.
 const ON_ERROR: &str = "internal error";
@@ -56,11 +57,11 @@ where
         Ok(websocket) => match websocket
             .into_inner()
             .into_inner()
-            .downcast::<TokioIo<TcpStream>>()
+            .downcast::<TokioIo<Patient<TcpStream>>>()
         {
             // The plain socket, without a lock between its halves.
             Ok(parts) => {
-                let (read, write) = parts.io.into_inner().into_split();
+                let (read, write) = parts.io.into_inner().into_inner().into_split();
                 run(prefixed(parts.read_buf, read), write, &socket).await;
             }
             Err(upgraded) => {

@@ -21,7 +21,7 @@ async fn while_a_commit_is_held_nothing_leaves_and_later_turns_read_its_writes()
     stage.store.release();
     socket.until(b"k is first\x81\x0ak is first").await;
     assert!(request.finish().await.0.ends_with("first"));
-    stage.host.shutdown().await;
+    stage.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,7 +44,7 @@ async fn when_a_commit_fails_nothing_of_it_ever_leaves_and_the_room_reads_what_i
         refused.starts_with("HTTP/1.1 500") && !refused.contains("stored"),
         "{refused}"
     );
-    stage.host.shutdown().await;
+    stage.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,5 +58,29 @@ async fn a_commit_that_fails_in_the_middle_of_a_response_breaks_it_off() {
         !told.ends_with("0\r\n\r\n"),
         "a chunked body that ended cleanly: {told}"
     );
-    stage.host.shutdown().await;
+    stage.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_is_held_in_the_middle_of_a_response_holds_the_rest_of_it_and_all_that_follows()
+ {
+    let stage = Stage::new().await;
+    stage.store.hold();
+    let mut streamed = stage.request("stream").await;
+    streamed.until(b"piece 1;").await;
+    stage.held().await;
+    streamed.until(b"\r\n").await;
+    streamed.read.clear();
+    let later = stage.request("get").await;
+    stage.logged("asked get").await;
+    assert!(streamed.has_nothing() && later.has_nothing());
+    stage.store.release();
+    let (told, clean) = streamed.finish().await;
+    assert!(
+        told.contains("piece 2;") && told.ends_with("0\r\n\r\n"),
+        "{told}"
+    );
+    assert!(clean);
+    assert!(later.finish().await.0.ends_with("by stream"));
+    stage.shutdown().await;
 }

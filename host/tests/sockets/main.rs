@@ -6,6 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod bodies;
+mod ending;
 mod gate;
 mod limits;
+mod rfc6455;
 mod stage;

@@ -16,7 +16,12 @@ use tokio::time::timeout;
 const ROOM: &str = r#"
 export default class {
   constructor(room) { this.room = room; }
+  onClose(connection, code, reason, wasClean) {
+    console.log("closed " + code + " " + reason + " " + wasClean);
+  }
   async onMessage(message, sender) {
+    if (typeof message !== "string") return sender.send(message);
+    if (message === "close") return sender.close(4001, "done");
     if (message.startsWith("put ")) await this.room.storage.put("k", message.slice(4));
     console.log("ran " + message);
     sender.send("k is " + await this.room.storage.get("k"));
@@ -28,6 +33,17 @@ export default class {
     if (request.url.endsWith("?put")) {
       await this.room.storage.put("k", "by request");
       return new Response("stored");
+    }
+    if (request.url.endsWith("?never")) await new Promise((resume) => setTimeout(resume, 1e8));
+    if (request.url.endsWith("?size")) return new Response((await request.text()).length);
+    if (request.url.endsWith("?endless")) {
+      return new Response(new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(65536)),
+        cancel: () => console.log("cancelled"),
+      }));
+    }
+    if (request.url.endsWith("?begun")) {
+      return new Response(new ReadableStream({ start: (controller) => controller.enqueue(text.encode("begun;")) }));
     }
     let n = 0;
     return new Response(new ReadableStream({ pull: async (controller) => {
@@ -59,6 +75,15 @@ impl LogSink for Log {
     fn failed(&self, _: &RoomKey, _: &GuestError) {}
 }
 
+pub(crate) fn deployment(bundle: &str) -> Deployment {
+    Deployment {
+        project: ProjectName::parse("gate").unwrap(),
+        bundle: bundle.to_owned(),
+        env: "{}".to_owned(),
+        assets: None,
+    }
+}
+
 pub(crate) struct Stage {
     pub(crate) host: Host,
     log: Arc<Log>,
@@ -81,13 +106,7 @@ impl Stage {
         };
         set(&mut config);
         let log = Arc::new(Log::default());
-        let deployment = Deployment {
-            project: ProjectName::parse("gate").unwrap(),
-            bundle: ROOM.to_owned(),
-            env: "{}".to_owned(),
-            assets: None,
-        };
-        let host = Host::start_on(store.clone(), config, deployment, log.clone()).await;
+        let host = Host::start_on(store.clone(), config, deployment(ROOM), log.clone()).await;
         Self {
             host: host.unwrap(),
             log,
@@ -112,6 +131,14 @@ impl Stage {
                     Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n";
         let mut socket = self.connection(head).await;
         socket.until(b"\r\n\r\n").await;
+        // RFC 6455, section 1.3, has this key and its answer as the example.
+        let accept = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+        assert!(
+            socket
+                .read
+                .windows(accept.len())
+                .any(|window| window == accept)
+        );
         socket.read.clear();
         socket
     }
@@ -124,20 +151,25 @@ impl Stage {
     /// Until some room has written this line: a log is not held back, so that its turn has run.
     pub(crate) async fn logged(&self, text: &str) {
         let seen = async {
-            while !self
-                .log
-                .lines
-                .lock()
-                .unwrap()
-                .iter()
-                .any(|line| line == text)
-            {
+            while !self.has_logged(text) {
                 self.log.written.notified().await;
             }
         };
         timeout(Duration::from_secs(20), seen)
             .await
             .expect("in time");
+    }
+
+    /// Ends the host, which must not take as long as a test waits.
+    pub(crate) async fn shutdown(self) {
+        let ended = timeout(Duration::from_secs(20), self.host.shutdown());
+        ended.await.expect("in time");
+    }
+
+    /// Whether some room has written this line so far.
+    pub(crate) fn has_logged(&self, text: &str) -> bool {
+        let lines = self.log.lines.lock().unwrap();
+        lines.iter().any(|line| line == text)
     }
 
     /// Until a commit is held: everything before it has been done.
@@ -149,17 +181,27 @@ impl Stage {
     }
 }
 
+/// A masked frame, by its first byte; a mask of zeros changes nothing.
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    assert!(length < 126, "short ones do");
+    let mut frame = vec![first, 0x80 | length, 0, 0, 0, 0];
+    frame.extend(payload);
+    frame
+}
+
 pub(crate) struct Connection {
     stream: TcpStream,
     pub(crate) read: Vec<u8>,
 }
 
 impl Connection {
-    /// A masked text frame; a mask of zeros changes nothing.
     pub(crate) async fn say(&mut self, text: &str) {
-        let mut frame = vec![0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
-        frame.extend(text.as_bytes());
-        self.stream.write_all(&frame).await.unwrap();
+        self.send(&frame(0x81, text.as_bytes())).await;
+    }
+
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
     }
 
     pub(crate) async fn until(&mut self, expected: &[u8]) {
@@ -177,13 +219,19 @@ impl Connection {
         }
     }
 
-    pub(crate) async fn finish(mut self) -> (String, bool) {
+    /// All bytes until the end, and whether that was an orderly one.
+    pub(crate) async fn all(mut self) -> (Vec<u8>, bool) {
         let clean = timeout(
             Duration::from_secs(20),
             self.stream.read_to_end(&mut self.read),
         );
         let clean = clean.await.expect("in time").is_ok();
-        (String::from_utf8_lossy(&self.read).into_owned(), clean)
+        (self.read, clean)
+    }
+
+    pub(crate) async fn finish(self) -> (String, bool) {
+        let (read, clean) = self.all().await;
+        (String::from_utf8_lossy(&read).into_owned(), clean)
     }
 
     /// Nothing has come; to be asked when the turn that would have sent it is known to have run.

@@ -65,6 +65,10 @@ export default [
       stage.saw("reading", await stage.answer("/party/Unawaited~1"));
     },
 
+    "1.11 allowUnconfirmed is accepted": async (stage) => {
+      stage.saw("value", await stage.answer("/party/Unawaited~2?unconfirmed"));
+    },
+
     "1.11 timers run while the room lives": async (stage) => {
       const client = await stage.connect("/party/Timers~1");
       client.send("go");

@@ -49,5 +49,16 @@ export default [
       stage.saw("notes", notes);
       stage.saw("one is left", await other.ask("list"));
     },
+
+    // Above the limit of either host.
+    "1.13 onError of an object": async (stage) => {
+      const client = await stage.connect("/party/two");
+      await client.next();
+      client.send("x".repeat(33 * 1024 * 1024));
+      stage.saw("errors", await eventually("onError ran", async () => {
+        const errors = await stage.json("/party/two?errors");
+        return errors.length > 0 && errors;
+      }));
+    },
   }),
 ];

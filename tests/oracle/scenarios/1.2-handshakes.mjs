@@ -52,6 +52,13 @@ export default scenarios("class", {
     stage.saw("notes", await stage.notes("/party/TagsThrow~1"));
   },
 
+  "1.2 a connection in getConnectionTags: its state is kept": async (stage) => {
+    const client = await stage.connect("/party/TagsState~1");
+    for (const [what, value] of Object.entries(JSON.parse(await client.next()))) {
+      stage.saw(what, value);
+    }
+  },
+
   "1.2 a throw in the constructor is an HTTP error for sockets too": async (stage) => {
     stage.saw("request", await stage.answer("/party/ConstructorThrows~1"));
     stage.saw("socket", await stage.dial("/party/ConstructorThrows~2").outcome());

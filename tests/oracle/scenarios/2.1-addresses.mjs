@@ -116,6 +116,14 @@ export default scenarios("class", {
     stage.saw("without a version", { status: refused, body });
   },
 
+  "2.1 a key that is none": async (stage) => {
+    const handshake = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13" };
+    for (const key of ["short", "dGhlIHNhbXBsZSBub25jZSE=", "not base64, but 24 long."]) {
+      const headers = { ...handshake, "sec-websocket-key": key };
+      stage.saw(key, (await stage.request("/party/Silent~6", { headers })).status);
+    }
+  },
+
   "2.1 a client's own headers reach the room": async (stage) => {
     const headers = { "x-test": "mine", "content-type": "text/x-own" };
     const { test, type } = await stage.json("/party/Echo~2", { headers });

@@ -29,8 +29,10 @@ pub struct Limits {
     /// Pieces of one response body that its client has not taken; with half of it waiting, the
     /// guest is asked to pause.
     pub body_buffer_bytes_max: u64,
-    /// Bodies of one room that are open at one time.
+    /// Responses of one room that are written in pieces at one time.
     pub bodies_max: u64,
+    /// Requests of one room whose bodies are read in pieces at one time; others get 503.
+    pub uploads_max: u64,
     /// Events that wait for one room.
     pub mailbox_events_max: u64,
     /// Bytes of messages and bodies that wait for one room.
@@ -83,6 +85,7 @@ impl Default for Limits {
             body_bytes_max: 100 * MIB,
             body_buffer_bytes_max: MIB,
             bodies_max: 10_000,
+            uploads_max: 10_000,
             mailbox_events_max: 4096,
             mailbox_bytes_max: 64 * MIB,
             connection_buffer_bytes_max: 64 * MIB,
@@ -120,6 +123,7 @@ impl Limits {
             "body_bytes_max" => &mut self.body_bytes_max,
             "body_buffer_bytes_max" => &mut self.body_buffer_bytes_max,
             "bodies_max" => &mut self.bodies_max,
+            "uploads_max" => &mut self.uploads_max,
             "mailbox_events_max" => &mut self.mailbox_events_max,
             "mailbox_bytes_max" => &mut self.mailbox_bytes_max,
             "connection_buffer_bytes_max" => &mut self.connection_buffer_bytes_max,

@@ -70,4 +70,11 @@ pub mod close_code {
     pub const RESTART: u16 = 1012;
     /// Too slow, too full or backing off: come back later.
     pub const TRY_LATER: u16 = 1013;
+
+    /// RFC 6455, section 7.4: below 1000 nothing is defined, and four codes only ever say what
+    /// was seen. As PartyKit, which lets rooms use the reserved ones between.
+    #[must_use]
+    pub fn may_be_sent(code: u16) -> bool {
+        (1000..=4999).contains(&code) && !matches!(code, 1004 | NO_STATUS | ABNORMAL | 1015)
+    }
 }

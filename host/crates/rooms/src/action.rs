@@ -93,7 +93,7 @@ pub enum Input {
         /// Whose.
         exchange: ExchangeId,
     },
-    /// The client has gone before it had its whole answer. At most once for each exchange.
+    /// The client has gone before it had its whole answer. Only the first one counts.
     Gone {
         /// Whose.
         exchange: ExchangeId,
@@ -109,12 +109,15 @@ pub enum Input {
     },
     /// Time has passed: the moment of the last `WakeAt` has come.
     Tick,
-    /// The host wants the room to end: close every connection with this code and reason.
+    /// The host wants the room to end: close every connection with this code and reason, let
+    /// handlers finish, and cut off what has not finished in time.
     Stop {
         /// 1012 as a rule.
         code: u16,
         /// For people.
         reason: &'static str,
+        /// What is owed may take so long; then it is answered with 503, and streams break off.
+        drain_ms: u64,
     },
 }
 

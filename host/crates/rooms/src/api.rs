@@ -6,6 +6,7 @@ use bytestring::ByteString;
 use partykit_core::{
     BodyEvent, BodyHandle, ConnectionHandle, Content, EventId, GuestError, LogLevel, Message,
     Outcome, Page, Range, ReadError, Refusal, Response, RoomApi, Scope, SectionEnding, TimerHandle,
+    close_code,
 };
 
 use crate::answers;
@@ -103,6 +104,11 @@ impl RoomApi for State {
         reason: String,
     ) -> Result<(), Refusal> {
         self.turn.count(1, reason.len() as u64, &self.limits);
+        if let Some(code) = code.filter(|code| !close_code::may_be_sent(*code)) {
+            return Err(Refusal::Invalid(format!(
+                "{code} is no close code that may be sent"
+            )));
+        }
         if self.connections.start_closing(connection)? {
             let reason = ByteString::from(reason);
             self.turn.outbox.push(Action::Close {

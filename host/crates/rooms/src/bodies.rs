@@ -42,6 +42,11 @@ pub(crate) struct Early {
 pub(crate) struct Bodies {
     reading: HashMap<BodyHandle, Reading>,
     writing: HashMap<BodyHandle, Writing>,
+    /// The same by what the driver names them; a response's once it was given.
+    read_by: HashMap<ExchangeId, BodyHandle>,
+    written_by: HashMap<ExchangeId, BodyHandle>,
+    /// How many pulls are not answered and how many writers are paused.
+    awaited: usize,
     last: u64,
 }
 
@@ -54,13 +59,9 @@ impl Bodies {
     /// A request came with a body in pieces.
     pub(crate) fn read_from(&mut self, exchange: ExchangeId) -> BodyHandle {
         let body = self.next();
-        self.reading.insert(
-            body,
-            Reading {
-                exchange,
-                pulled: None,
-            },
-        );
+        let pulled = None;
+        self.reading.insert(body, Reading { exchange, pulled });
+        self.read_by.insert(exchange, body);
         body
     }
 
@@ -72,6 +73,7 @@ impl Bodies {
             ));
         }
         reading.pulled = Some(scope);
+        self.awaited += 1;
         Ok(reading.exchange)
     }
 
@@ -81,21 +83,24 @@ impl Bodies {
         exchange: ExchangeId,
         is_last: bool,
     ) -> Option<(BodyHandle, Scope)> {
-        let mut readings = self.reading.iter_mut();
-        let (body, reading) = readings.find(|(_, reading)| reading.exchange == exchange)?;
-        let (body, scope) = (*body, reading.pulled.take());
+        let body = *self.read_by.get(&exchange)?;
+        let scope = self.reading.get_mut(&body)?.pulled.take();
+        self.awaited -= usize::from(scope.is_some());
         if is_last {
-            self.reading.remove(&body);
+            self.cancel(body);
         }
         scope.map(|scope| (body, scope))
     }
 
     pub(crate) fn cancel(&mut self, body: BodyHandle) -> Option<ExchangeId> {
-        self.reading.remove(&body).map(|reading| reading.exchange)
+        let reading = self.reading.remove(&body)?;
+        self.read_by.remove(&reading.exchange);
+        self.awaited -= usize::from(reading.pulled.is_some());
+        Some(reading.exchange)
     }
 
     pub(crate) fn open(&mut self, limits: &Limits) -> Result<BodyHandle, Refusal> {
-        let open = (self.writing.len() + self.reading.len()) as u64;
+        let open = self.writing.len() as u64;
         if open >= limits.bodies_max {
             let (value, max) = (open + 1, limits.bodies_max);
             return Err(Refusal::Limit {
@@ -136,8 +141,8 @@ impl Bodies {
             writing.early.push(piece.clone());
         }
         let go_on = writing.waiting < max / 2;
-        if !go_on {
-            writing.paused = Some(scope);
+        if !go_on && writing.paused.replace(scope).is_none() {
+            self.awaited += 1;
         }
         Ok((writing.exchange, go_on))
     }
@@ -160,6 +165,7 @@ impl Bodies {
             .get_mut(&body)
             .filter(|writing| writing.exchange.is_none())?;
         writing.exchange = Some(exchange);
+        self.written_by.insert(exchange, body);
         Some(Early {
             pieces: std::mem::take(&mut writing.early),
             finished: writing.finished,
@@ -173,50 +179,49 @@ impl Bodies {
         bytes: u64,
         limits: &Limits,
     ) -> Option<(BodyHandle, Scope)> {
-        let (body, writing) = self.written_to(exchange)?;
+        let body = *self.written_by.get(&exchange)?;
+        let writing = self.writing.get_mut(&body)?;
         writing.waiting = writing.waiting.saturating_sub(bytes);
         let low = writing.waiting < limits.body_buffer_bytes_max / 2;
-        let paused = if low { writing.paused.take() } else { None };
-        paused.map(|scope| (body, scope))
+        let scope = if low { writing.paused.take() } else { None }?;
+        self.awaited -= 1;
+        Some((body, scope))
     }
 
     /// The client has all of it, its end included.
     pub(crate) fn sent(&mut self, exchange: ExchangeId) {
-        if let Some((body, _)) = self.written_to(exchange) {
-            self.writing.remove(&body);
+        if let Some(body) = self.written_by.get(&exchange) {
+            self.drop_writing(*body);
         }
     }
 
-    fn written_to(&mut self, exchange: ExchangeId) -> Option<(BodyHandle, &mut Writing)> {
-        let mut writings = self.writing.iter_mut();
-        let found = writings.find(|(_, writing)| writing.exchange == Some(exchange));
-        found.map(|(body, writing)| (*body, writing))
+    fn drop_writing(&mut self, body: BodyHandle) -> Option<Writing> {
+        let writing = self.writing.remove(&body)?;
+        self.awaited -= usize::from(writing.paused.is_some());
+        if let Some(exchange) = &writing.exchange {
+            self.written_by.remove(exchange);
+        }
+        Some(writing)
     }
 
     /// No longer written to. Says where it went.
     pub(crate) fn abort(&mut self, body: BodyHandle) -> Option<ExchangeId> {
-        self.writing.remove(&body)?.exchange
+        self.drop_writing(body)?.exchange
     }
 
     /// The client has gone: who was reading from it or writing to it, and in which scope.
     pub(crate) fn gone(&mut self, exchange: ExchangeId) -> Vec<(BodyHandle, Scope)> {
-        let reading = self
-            .reading
-            .iter()
-            .find(|(_, reading)| reading.exchange == exchange);
-        let reading = reading.map(|(body, reading)| (*body, reading.pulled));
-        let writing = self.written_to(exchange);
-        let writing = writing.map(|(body, writing)| (body, writing.finished, writing.paused));
         let mut told = Vec::new();
-        if let Some((body, pulled)) = reading {
-            self.reading.remove(&body);
+        if let Some(body) = self.read_by.get(&exchange).copied() {
+            let pulled = self.reading.get(&body).and_then(|reading| reading.pulled);
+            self.cancel(body);
             told.extend(pulled.map(|scope| (body, scope)));
         }
-        if let Some((body, finished, paused)) = writing {
-            self.writing.remove(&body);
-            if !finished {
-                told.push((body, paused.unwrap_or(Scope::NONE)));
-            }
+        if let Some(body) = self.written_by.get(&exchange).copied()
+            && let Some(writing) = self.drop_writing(body)
+            && !writing.finished
+        {
+            told.push((body, writing.paused.unwrap_or(Scope::NONE)));
         }
         told
     }
@@ -239,36 +244,30 @@ impl Bodies {
 
     /// Whether some completion is still to come from outside.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.reading
-            .values()
-            .any(|reading| reading.pulled.is_some())
-            || self
-                .writing
-                .values()
-                .any(|writing| writing.paused.is_some())
+        self.awaited > 0
     }
 
-    /// Whether some answer is not finished or not taken.
+    /// Whether every answer is finished and taken.
     pub(crate) fn is_idle(&self) -> bool {
-        self.writing
-            .values()
-            .all(|writing| writing.exchange.is_none())
+        self.written_by.is_empty()
+    }
+
+    /// How many requests are being read.
+    pub(crate) fn reading(&self) -> u64 {
+        self.reading.len() as u64
     }
 
     /// The guest is gone: the exchanges whose answers break off (unless their end has left
     /// already), and those still being read.
     pub(crate) fn forget_all(&mut self) -> (Vec<ExchangeId>, Vec<ExchangeId>) {
-        let written = self.writing.drain();
-        let mut written: Vec<_> = written
-            .filter_map(|(_, writing)| writing.exchange)
-            .collect();
-        written.sort_unstable();
-        let mut read: Vec<_> = self
-            .reading
-            .drain()
-            .map(|(_, reading)| reading.exchange)
-            .collect();
-        read.sort_unstable();
-        (written, read)
+        self.reading.clear();
+        self.writing.clear();
+        self.awaited = 0;
+        let sorted = |exchanges: &mut HashMap<ExchangeId, BodyHandle>| {
+            let mut sorted: Vec<_> = exchanges.drain().map(|(exchange, _)| exchange).collect();
+            sorted.sort_unstable();
+            sorted
+        };
+        (sorted(&mut self.written_by), sorted(&mut self.read_by))
     }
 }

@@ -188,3 +188,33 @@ fn a_commit_that_fails_under_the_end_of_a_response_breaks_it_off_though_every_by
     let told = room.take();
     assert!(told.contains(&format!("abort {}", exchange.0)), "{told:?}");
 }
+
+#[test]
+fn an_upload_above_uploads_max_is_refused_by_name_and_does_not_hinder_responses() {
+    let mut limits = Limits::default();
+    (limits.uploads_max, limits.bodies_max) = (1, 1);
+    let mut room = TestRoom::new(limits, FakeFactory::default());
+    let first = room.upload("pull;hold").0;
+    let second = room.upload("").0;
+    let told = room.take();
+    assert_eq!(told[0], format!("pull {first}"));
+    assert!(
+        told[1].starts_with(&format!("respond {second} 503")) && told[1].contains("uploads_max"),
+        "{told:?}"
+    );
+    let streamed = room.request("stream").0;
+    assert_eq!(room.take(), [format!("respond {streamed} 200 body 2")]);
+}
+
+#[test]
+fn a_break_that_waited_behind_a_batch_which_then_failed_is_still_told() {
+    let mut room = room();
+    let n = room.request("stream;piece one").0;
+    let a = room.connect("a", "");
+    room.message(a, "put k v");
+    room.message(a, "trap");
+    assert!(!room.take().contains(&format!("abort {n}")));
+    room.fail_commit(CommitError::Io("disk".into()));
+    let told = room.take();
+    assert!(told.contains(&format!("abort {n}")), "{told:?}");
+}

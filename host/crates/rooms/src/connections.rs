@@ -68,7 +68,7 @@ impl Connections {
         handle: ConnectionHandle,
         tags: Vec<String>,
     ) -> Result<(), Refusal> {
-        let member = self.living(handle)?;
+        let member = self.find_living(handle)?;
         if member.accepted {
             return Err(Refusal::Invalid(format!(
                 "connection {handle} was accepted before"
@@ -91,7 +91,7 @@ impl Connections {
         member.phase != Phase::Gone
     }
 
-    fn living(&mut self, handle: ConnectionHandle) -> Result<&mut Member, Refusal> {
+    fn find_living(&mut self, handle: ConnectionHandle) -> Result<&mut Member, Refusal> {
         let member = self.members.get_mut(&handle);
         member
             .filter(|member| member.phase != Phase::Gone)
@@ -100,7 +100,7 @@ impl Connections {
 
     /// Its end is known. Hands it over when the guest has it and is to be told, once.
     pub(crate) fn gone(&mut self, handle: ConnectionHandle) -> Option<ConnectionInfo> {
-        let member = self.living(handle).ok()?;
+        let member = self.find_living(handle).ok()?;
         if member.accepted {
             member.phase = Phase::Gone;
             return Some(member.info.clone());
@@ -126,7 +126,7 @@ impl Connections {
 
     /// The room starts to close it; says whether it was not closing before.
     pub(crate) fn start_closing(&mut self, handle: ConnectionHandle) -> Result<bool, Refusal> {
-        let member = self.living(handle)?;
+        let member = self.find_living(handle)?;
         let first = member.phase != Phase::Closing;
         member.phase = Phase::Closing;
         Ok(first)
@@ -143,6 +143,12 @@ impl Connections {
             .iter()
             .filter(|(_, m)| m.phase == Phase::Connecting);
         connecting.map(|(handle, _)| *handle).collect()
+    }
+
+    /// Those whose end is not known, in order of arrival.
+    pub(crate) fn living(&self) -> Vec<ConnectionHandle> {
+        let living = self.members.iter().filter(|(_, m)| m.phase != Phase::Gone);
+        living.map(|(handle, _)| *handle).collect()
     }
 
     /// All of them, in order of arrival; none is left.

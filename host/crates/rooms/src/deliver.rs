@@ -1,7 +1,8 @@
 //! From what waits to the event that a guest sees: what the guest will owe for it, and by when.
 
-use partykit_core::{Content, Event, GuestError, Request};
+use partykit_core::{Content, Event, GuestError, Request, close_code};
 
+use crate::answers::Cause;
 use crate::completions::Completion;
 use crate::mailbox::Waiting;
 use crate::owed::Debt;
@@ -23,6 +24,9 @@ impl Room {
                 self.turn(&Event::Abort { event }, actions);
             }
             return;
+        }
+        if let Some(refused) = self.refuse_upload(&waiting) {
+            return actions.push(refused);
         }
         if !self.has_space_for_debt(actions) {
             // The guest is gone, and the event is the first of the next one.
@@ -80,6 +84,22 @@ impl Room {
             Waiting::Abort { event } => Event::Abort { event },
         };
         self.turn(&event, actions);
+    }
+
+    /// A room that reads too many bodies at one time begins no other.
+    fn refuse_upload(&self, waiting: &Waiting) -> Option<Action> {
+        let Waiting::Request {
+            exchange,
+            body: RequestBody::Pieces,
+            ..
+        } = waiting
+        else {
+            return None;
+        };
+        let max = self.state.limits.uploads_max;
+        let text = format!("too many bodies are read at one time (uploads_max is {max})");
+        let full = self.state.bodies.reading() >= max;
+        full.then(|| Cause::stop(close_code::TRY_LATER, &text).respond(*exchange))
     }
 
     /// What the guest will owe, and its limit; nothing for a message whose sender was cut off.

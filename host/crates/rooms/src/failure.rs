@@ -59,7 +59,7 @@ impl Room {
 
     /// Drops the guest and everything that lived in it. What earlier turns have sent still leaves
     /// when their writes are durable, and before what is said here.
-    fn reset(&mut self, cause: &Cause, actions: &mut Vec<Action>) {
+    pub(crate) fn reset(&mut self, cause: &Cause, actions: &mut Vec<Action>) {
         self.guest = None;
         let (written, read) = self.state.bodies.forget_all();
         self.state.completions.forget_all();
@@ -124,7 +124,7 @@ impl Room {
     }
 
     /// Those who waited for a start that failed are told so.
-    fn answer_waiting(&mut self, cause: &Cause, outbox: &mut Vec<Action>) {
+    pub(crate) fn answer_waiting(&mut self, cause: &Cause, outbox: &mut Vec<Action>) {
         let answered =
             |event: &Waiting| matches!(event, Waiting::Connect { .. } | Waiting::Request { .. });
         for waiting in self.state.mailbox.take(answered) {
@@ -162,7 +162,7 @@ impl Room {
         true
     }
 
-    fn give_up_closes(&mut self, actions: &mut Vec<Action>) {
+    pub(crate) fn give_up_closes(&mut self, actions: &mut Vec<Action>) {
         let given_up = self
             .state
             .mailbox
@@ -228,6 +228,10 @@ impl Room {
                 outbox.push(cause.reject(*connection));
             }
             Action::Close { connection, .. } => outbox.push(cause.close(*connection)),
+            Action::BodyAbort { exchange } => {
+                let exchange = *exchange;
+                outbox.push(Action::BodyAbort { exchange });
+            }
             Action::Accept { connection } => {
                 // Its onConnect has run, so that it is owed an onClose too.
                 outbox.push(cause.reject(*connection));
@@ -237,29 +241,5 @@ impl Room {
             }
             _ => {}
         }
-    }
-
-    /// The host wants the room to end.
-    pub(crate) fn stop(&mut self, cause: Cause, actions: &mut Vec<Action>) {
-        if self.stopping.is_some() {
-            return;
-        }
-        let mut outbox = Vec::new();
-        for event in self
-            .state
-            .mailbox
-            .take(|event| matches!(event, Waiting::Connect { .. }))
-        {
-            if let Waiting::Connect { client, .. } = event {
-                outbox.push(cause.reject(client.handle));
-            }
-        }
-        for handle in self.state.connections.connecting() {
-            self.state.connections.remove(handle);
-            outbox.push(cause.reject(handle));
-        }
-        self.close_all(&cause, &mut outbox);
-        self.state.gate.pass(&mut outbox, actions);
-        self.stopping = Some(cause);
     }
 }

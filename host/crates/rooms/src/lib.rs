@@ -22,6 +22,7 @@ mod room;
 mod sections;
 mod start;
 mod state;
+mod stop;
 mod timers;
 mod turn;
 mod unfinished;
@@ -33,6 +34,8 @@ pub mod testing;
 mod body_tests;
 #[cfg(test)]
 mod room_tests;
+#[cfg(test)]
+mod stop_tests;
 
 pub use action::{Action, BatchId, ExchangeId, Input, RequestBody};
 pub use room::{Room, RoomParts};

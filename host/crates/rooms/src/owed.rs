@@ -49,6 +49,8 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Owed {
     entries: HashMap<EventId, Entry>,
+    /// Of requests, by what the driver names them.
+    requests: HashMap<ExchangeId, EventId>,
     deadlines: BTreeSet<(u64, EventId)>,
     /// Awaited events about which the guest was not asked yet whether they can still settle.
     unasked: Vec<EventId>,
@@ -60,6 +62,9 @@ impl Owed {
         self.last += 1;
         let event = EventId(self.last);
         self.entries.insert(event, Entry { debt, deadline_us });
+        if let Debt::Request { exchange } = debt {
+            self.requests.insert(exchange, event);
+        }
         if let Some(deadline) = deadline_us {
             self.deadlines.insert((deadline, event));
         }
@@ -71,6 +76,9 @@ impl Owed {
 
     pub(crate) fn settle(&mut self, event: EventId) -> Option<Debt> {
         let entry = self.entries.remove(&event)?;
+        if let Debt::Request { exchange } = &entry.debt {
+            self.requests.remove(exchange);
+        }
         if self.unasked.last() == Some(&event) {
             // The usual case: settled in the turn that delivered it.
             self.unasked.pop();
@@ -83,8 +91,7 @@ impl Owed {
 
     /// The client of a request has gone: its event, if it is owed. Nobody waits for it any more.
     pub(crate) fn gone(&mut self, exchange: ExchangeId) -> Option<EventId> {
-        let debt = Debt::Request { exchange };
-        let event = *self.entries.iter().find(|(_, entry)| entry.debt == debt)?.0;
+        let event = self.requests.remove(&exchange)?;
         let entry = self.entries.get_mut(&event)?;
         entry.debt = Debt::Gone;
         if let Some(deadline) = entry.deadline_us.take() {
@@ -137,6 +144,7 @@ impl Owed {
 
     /// The guest is gone: everything it owed, in order.
     pub(crate) fn take_all(&mut self) -> Vec<Debt> {
+        self.requests.clear();
         self.deadlines.clear();
         self.unasked.clear();
         let mut entries: Vec<_> = self.entries.drain().collect();

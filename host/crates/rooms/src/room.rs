@@ -17,6 +17,7 @@ use crate::completions::Completion;
 use crate::mailbox::Waiting;
 use crate::restart::Restart;
 use crate::state::State;
+use crate::stop::Stopping;
 use crate::{Action, ExchangeId, Input};
 
 /// A batch is written under this ownership; one host owns all its rooms.
@@ -45,8 +46,8 @@ pub struct Room {
     pub(crate) factory: Arc<dyn GuestFactory>,
     pub(crate) guest: Option<Box<dyn Guest>>,
     pub(crate) restart: Restart,
-    /// Set by `Input::Stop`: what latecomers are told.
-    pub(crate) stopping: Option<Cause>,
+    /// Set by `Input::Stop`.
+    pub(crate) stopping: Option<Stopping>,
     pub(crate) now: Now,
     idle_since_us: Option<u64>,
     /// Set by `Input::Rest`, for one step.
@@ -146,7 +147,7 @@ impl Room {
                 head,
                 body,
             } => match &self.stopping {
-                Some(cause) => actions.push(cause.respond(exchange)),
+                Some(stopping) => actions.push(stopping.cause.respond(exchange)),
                 None => self.wait(Waiting::Request {
                     exchange,
                     head,
@@ -171,25 +172,31 @@ impl Room {
             Input::Committed { batch, result } => self.committed(batch, result, actions),
             Input::Tick => {}
             Input::Rest => self.wanted_to_rest = true,
-            Input::Stop { code, reason } => self.stop(Cause::stop(code, reason), actions),
+            Input::Stop {
+                code,
+                reason,
+                drain_ms,
+            } => self.stop(Cause::stop(code, reason), drain_ms, actions),
         }
     }
 
     fn client_gone(&mut self, exchange: ExchangeId) {
-        let unread = |event: &Waiting| match event {
-            Waiting::Request {
-                exchange: waiting, ..
-            } => *waiting == exchange,
-            _ => false,
-        };
-        self.state.mailbox.take(unread);
+        let told = self.state.bodies.gone(exchange);
         if let Some(event) = self.state.owed.gone(exchange) {
             self.wait(Waiting::Abort { event });
+        } else if told.is_empty() {
+            self.forget_waiting_request(exchange);
         }
-        for whose in self.state.bodies.gone(exchange) {
+        for whose in told {
             let what = BodyEvent::Failed(CLIENT_GONE.to_owned());
             self.state.complete_body(Some(whose), what);
         }
+    }
+
+    fn forget_waiting_request(&mut self, gone: ExchangeId) {
+        self.state
+            .mailbox
+            .take(|event| matches!(event, Waiting::Request { exchange, .. } if *exchange == gone));
     }
 
     pub(crate) fn wait(&mut self, event: Waiting) {
@@ -207,7 +214,8 @@ impl Room {
                 &format!("the room is full (connections_max is {max})"),
             )
         });
-        self.stopping.clone().or(full)
+        let stopping = self.stopping.as_ref();
+        stopping.map(|stopping| stopping.cause.clone()).or(full)
     }
 
     fn forget_waiting_connect(&mut self, handle: ConnectionHandle) {
@@ -320,26 +328,20 @@ impl Room {
     /// Says when to come back, and gives up the room when nothing would be lost.
     fn rest(&mut self, actions: &mut Vec<Action>) {
         let now = self.now.monotonic_us;
-        let mut idle_deadline = None;
-        let at_once = std::mem::take(&mut self.wanted_to_rest) || self.stopping.is_some();
-        if self.state.is_idle() {
-            let since = *self.idle_since_us.get_or_insert(now);
-            let deadline = since + self.state.limits.room_idle_ms * 1000;
-            if now >= deadline || at_once {
-                self.guest = None;
-                actions.push(Action::Evict);
-            } else {
-                idle_deadline = Some(deadline);
-            }
-        } else {
-            self.idle_since_us = None;
+        let at_once = std::mem::take(&mut self.wanted_to_rest);
+        let idle_deadline = self.idle_deadline(now);
+        let finished = self.stopping.is_some() && self.state.is_finished();
+        if finished || idle_deadline.is_some_and(|deadline| at_once || now >= deadline) {
+            self.give_up_guest(actions);
+            actions.push(Action::Evict);
         }
         let pause = self
             .restart
             .pause(now)
             .filter(|_| !self.state.mailbox.is_empty());
         let deadlines = [
-            idle_deadline,
+            idle_deadline.filter(|deadline| now < *deadline),
+            self.stopping.as_ref().and_then(Stopping::deadline_us),
             pause.map(|(until, _)| until),
             self.state.timers.next_due_us(),
             self.state.owed.next_deadline_us(),
@@ -355,5 +357,24 @@ impl Room {
                 monotonic_us: wake_at,
             });
         }
+    }
+
+    /// Nothing of it would be missed; what it has started ends with it.
+    fn give_up_guest(&mut self, actions: &mut Vec<Action>) {
+        self.guest = None;
+        self.state.timers.forget_all();
+        let (_, read) = self.state.bodies.forget_all();
+        let cancel = |exchange| Action::CancelBody { exchange };
+        actions.extend(read.into_iter().map(cancel));
+    }
+
+    /// Since when the room is idle decides when it is given up.
+    fn idle_deadline(&mut self, now: u64) -> Option<u64> {
+        if !self.state.is_idle() {
+            self.idle_since_us = None;
+            return None;
+        }
+        let since = *self.idle_since_us.get_or_insert(now);
+        Some(since + self.state.limits.room_idle_ms * 1000)
     }
 }

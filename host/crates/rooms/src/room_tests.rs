@@ -2,7 +2,6 @@
 
 use partykit_core::{CommitError, Limits};
 
-use crate::Input;
 use crate::testing::{FakeFactory, TestRoom};
 
 fn room() -> TestRoom {
@@ -395,40 +394,6 @@ fn a_room_with_nothing_left_is_evicted_after_room_idle_ms_but_not_before_its_tim
 }
 
 #[test]
-fn stopping_closes_everybody_runs_on_close_finishes_requests_and_evicts() {
-    let mut room = room_with(|_| {}, "", "put left yes");
-    let a = room.connect("a", "");
-    let request = room.request("hold");
-    room.take();
-    room.step(Input::Stop {
-        code: 1012,
-        reason: "bye",
-    });
-    assert_eq!(
-        room.take(),
-        [
-            format!("close {a} 1012 bye"),
-            "log closed a 1012".to_owned()
-        ]
-    );
-    let late = room.request("");
-    assert_eq!(room.take(), [format!("respond {} 503 bye", late.0)]);
-    room.commit();
-    assert!(room.take().is_empty(), "a request is not finished");
-    room.advance_ms(Limits::default().request_ms);
-    let told = room.take();
-    assert!(
-        told.iter()
-            .any(|line| line.starts_with(&format!("respond {} 504", request.0)))
-    );
-    assert_eq!(told.last().map(String::as_str), Some("evict"));
-    assert_eq!(
-        room.store.dump(room.key()).get("left").map(String::as_str),
-        Some("yes")
-    );
-}
-
-#[test]
 fn the_connections_max_is_told_to_who_comes_too_late() {
     let mut room = room_with(|limits| limits.connections_max = 1, "", "");
     room.connect("a", "");
@@ -477,4 +442,17 @@ fn a_close_that_waited_behind_a_batch_which_then_failed_is_still_sent() {
             .any(|line| line.starts_with(&format!("close {a} 1011"))),
         "{told:?}"
     );
+}
+
+#[test]
+fn section_7_4_1_codes_that_may_not_be_sent_are_refused_to_guests() {
+    let mut room = room();
+    let a = room.connect("a", "");
+    room.take();
+    for code in [0, 999, 1004, 1005, 1006, 1015, 5000, 65_535] {
+        room.message(a, &format!("close {code} no"));
+    }
+    assert!(room.take().is_empty());
+    room.message(a, "close 3000 yes");
+    assert_eq!(room.take(), [format!("close {a} 3000 yes")]);
 }

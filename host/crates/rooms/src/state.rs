@@ -113,9 +113,18 @@ impl State {
 
     /// Whether nothing but durable state would be lost with the room.
     pub(crate) fn is_idle(&self) -> bool {
+        self.is_owed_to_nobody() && !self.is_work_outstanding()
+    }
+
+    /// Whether a room that is to end has done what it was doing. A timer without a handler that
+    /// waits for it does not count: it may be one that repeats for ever.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.is_owed_to_nobody() && (self.owed.len() == 0 || !self.is_work_outstanding())
+    }
+
+    fn is_owed_to_nobody(&self) -> bool {
         self.connections.is_empty()
             && self.mailbox.is_empty()
-            && !self.is_work_outstanding()
             && self.bodies.is_idle()
             && self.sections.innermost().is_none()
             && !self.owed.is_awaited()

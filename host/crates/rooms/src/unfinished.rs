@@ -9,6 +9,7 @@ use crate::{Action, Room};
 impl Room {
     /// Ends what has taken too long.
     pub(crate) fn check_deadlines(&mut self, actions: &mut Vec<Action>) {
+        self.end_drain(actions);
         let now = self.now.monotonic_us;
         if self
             .state

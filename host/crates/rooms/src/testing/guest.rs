@@ -12,6 +12,7 @@
 //! | `stream` | answers the request with a body in pieces |
 //! | `piece TEXT`, `finish`, `cut` | writes to the last such body, ends it, breaks it off |
 //! | `pull`, `unread` | asks for a piece of the last request's body, gives it up |
+//! | `pump`, `pump save` | answers the request with its own body; each piece is noted as `wN` first |
 //! | `throw TEXT` | settles the event as failed |
 //! | `trap` | fails the turn, as a trap does |
 //!
@@ -27,6 +28,8 @@ use partykit_core::{
     BodyEvent, BodyHandle, ConnectionHandle, Content, Event, EventId, Failure, Guest, GuestError,
     GuestFactory, LogLevel, Message, Outcome, Response, RoomApi, Scope, SectionEnding, TimerHandle,
 };
+
+use super::pump::Pumps;
 
 /// Makes [`FakeGuest`]s and counts them.
 #[derive(Debug, Default)]
@@ -72,6 +75,7 @@ impl GuestFactory for FakeFactory {
             timers: HashMap::new(),
             upload: None,
             stream: None,
+            pumps: Pumps::default(),
             sections: Vec::new(),
         }))
     }
@@ -90,6 +94,7 @@ pub struct FakeGuest {
     /// The body of the last request that came in pieces, and the last one opened.
     upload: Option<BodyHandle>,
     stream: Option<BodyHandle>,
+    pumps: Pumps,
     sections: Vec<Scope>,
 }
 
@@ -191,7 +196,10 @@ impl FakeGuest {
                 }
                 (query(&request.head.url), None, true)
             }
-            Event::Body { what, .. } => {
+            Event::Body { body, what } => {
+                if self.pumps.take(*body, what, api) {
+                    return (String::new(), None, false);
+                }
                 let text = match what {
                     BodyEvent::Piece(piece) => format!("piece {}", String::from_utf8_lossy(piece)),
                     BodyEvent::Finished => "finished".to_owned(),
@@ -255,6 +263,11 @@ impl FakeGuest {
             "stream" => {
                 self.stream = api.body_open().ok();
                 *end = self.stream.map_or(End::Settle, End::Stream);
+            }
+            "pump" => {
+                let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
+                let start = |source| self.pumps.start(source, scope, rest == "save", api);
+                *end = self.upload.and_then(start).map_or(End::Settle, End::Stream);
             }
             "piece" | "finish" | "cut" => self.write(word, rest, api),
             "pull" | "unread" => self.read_on(word, api),

@@ -4,6 +4,7 @@
 
 mod guest;
 mod machine;
+mod pump;
 mod room;
 mod store;
 
