@@ -1,6 +1,6 @@
 //! Limits of the host against clients that take their time.
 
-use crate::stage::Stage;
+use crate::stage::{Stage, UPGRADE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_head_that_does_not_come_ends_the_connection() {
@@ -28,22 +28,28 @@ async fn a_body_that_does_not_come_is_408_and_its_room_is_not_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_host_refuses_another_room_by_name() {
+async fn a_full_host_refuses_another_room_by_name_and_an_idle_one_makes_room() {
     let stage = Stage::with(|config| config.host.max_resident_rooms = Some(1)).await;
-    assert!(
-        stage
-            .request("get")
-            .await
-            .finish()
-            .await
-            .0
-            .starts_with("HTTP/1.1 200")
-    );
+    let busy = stage.socket().await;
     let other = "GET /party/other?get HTTP/1.1\nHost: h\nConnection: close\n\n";
     let (told, _) = stage.connection(other).await.finish().await;
     assert!(
         told.starts_with("HTTP/1.1 503") && told.contains("max_resident_rooms"),
         "{told}"
     );
+    assert!(told.contains("retry-after"), "{told}");
+    // A socket is closed instead: scripts are not told the status of a handshake.
+    let mut refused = stage.connection(&UPGRADE.replace("/r ", "/other ")).await;
+    refused.until(b"\x88").await;
+    refused.until(b"max_resident_rooms").await;
+
+    drop(busy);
+    // The room is idle when it has handled the end of its only connection.
+    let (mut told, mut tries) = (String::new(), 0);
+    while !told.starts_with("HTTP/1.1 200") {
+        tries += 1;
+        assert!(tries < 1000, "{told}");
+        told = stage.connection(other).await.finish().await.0;
+    }
     stage.shutdown().await;
 }

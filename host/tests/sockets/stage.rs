@@ -75,6 +75,11 @@ impl LogSink for Log {
     fn failed(&self, _: &RoomKey, _: &GuestError) {}
 }
 
+/// Asks for a WebSocket to the room `r`.
+pub(crate) const UPGRADE: &str =
+    "GET /party/r HTTP/1.1\nHost: h\nConnection: Upgrade\nUpgrade: websocket\n\
+     Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n";
+
 pub(crate) fn deployment(bundle: &str) -> Deployment {
     Deployment {
         project: ProjectName::parse("gate").unwrap(),
@@ -127,9 +132,7 @@ impl Stage {
     }
 
     pub(crate) async fn socket(&self) -> Connection {
-        let head = "GET /party/r HTTP/1.1\nHost: h\nConnection: Upgrade\nUpgrade: websocket\n\
-                    Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n";
-        let mut socket = self.connection(head).await;
+        let mut socket = self.connection(UPGRADE).await;
         socket.until(b"\r\n\r\n").await;
         // RFC 6455, section 1.3, has this key and its answer as the example.
         let accept = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
