@@ -62,7 +62,9 @@ where
             // The plain socket, without a lock between its halves.
             Ok(parts) => {
                 let (read, write) = parts.io.into_inner().into_inner().into_split();
-                run(prefixed(parts.read_buf, read), write, &socket).await;
+                let read = prefixed(&parts.read_buf, read);
+                drop(parts.read_buf);
+                run(read, write, &socket).await;
             }
             Err(upgraded) => {
                 let (read, write) = tokio::io::split(TokioIo::new(upgraded));
@@ -72,9 +74,10 @@ where
     }
 }
 
-/// What the HTTP parser has read beyond the handshake comes first.
-fn prefixed(read_already: Bytes, rest: impl AsyncRead + Unpin) -> impl AsyncRead + Unpin {
-    std::io::Cursor::new(read_already).chain(rest)
+/// What the HTTP parser has read beyond the handshake comes first. Copied: it is a few bytes, and
+/// would keep the parser's whole buffer for as long as the connection lives.
+fn prefixed(read_already: &[u8], rest: impl AsyncRead + Unpin) -> impl AsyncRead + Unpin {
+    std::io::Cursor::new(Bytes::copy_from_slice(read_already)).chain(rest)
 }
 
 /// Every byte that arrives shows that the peer is there: a large message on a slow line comes in
