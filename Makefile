@@ -1,7 +1,7 @@
 # Names for what people do here; the work is in scripts/. Everything a target needs it sets up itself.
 # Options for the started host go into ARGS: make dev ARGS="--port 4000".
 
-.PHONY: help setup dev build test test-long oracle oracle-live oracle-record oracle-mutants bench third-party
+.PHONY: help setup dev build test test-long oracle oracle-live oracle-record oracle-mutants bench third-party limits
 
 help:
 	@echo "make dev        set up what is missing, build, start examples/chat"
@@ -37,3 +37,6 @@ bench:
 
 third-party:
 	@scripts/third-party
+
+limits:
+	@scripts/limits

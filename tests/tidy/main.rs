@@ -15,6 +15,7 @@ mod dead_files;
 mod docs;
 mod layers;
 mod licences;
+mod limits;
 mod metadata;
 mod names;
 mod sizes;
@@ -105,4 +106,9 @@ fn every_direct_dependency_is_explained() {
 #[test]
 fn third_party_page_lists_what_is_in_the_binary() {
     third_party::check_or_write();
+}
+
+#[test]
+fn the_page_of_limits_is_what_the_sources_say() {
+    limits::check_or_write();
 }

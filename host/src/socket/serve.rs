@@ -62,9 +62,11 @@ where
             // The plain socket, without a lock between its halves.
             Ok(parts) => {
                 let (read, write) = parts.io.into_inner().into_inner().into_split();
-                let read = prefixed(&parts.read_buf, read);
+                // A copy of a few bytes: they would keep the parser's whole buffer for as long as
+                // the connection lives.
+                let read_already = Bytes::copy_from_slice(&parts.read_buf);
                 drop(parts.read_buf);
-                run(read, write, &socket).await;
+                run(prefixed(read_already, read), write, &socket).await;
             }
             Err(upgraded) => {
                 let (read, write) = tokio::io::split(TokioIo::new(upgraded));
@@ -74,10 +76,9 @@ where
     }
 }
 
-/// What the HTTP parser has read beyond the handshake comes first. Copied: it is a few bytes, and
-/// would keep the parser's whole buffer for as long as the connection lives.
-fn prefixed(read_already: &[u8], rest: impl AsyncRead + Unpin) -> impl AsyncRead + Unpin {
-    std::io::Cursor::new(Bytes::copy_from_slice(read_already)).chain(rest)
+/// What the HTTP parser has read beyond the handshake comes first.
+fn prefixed(read_already: Bytes, rest: impl AsyncRead + Unpin) -> impl AsyncRead + Unpin {
+    std::io::Cursor::new(read_already).chain(rest)
 }
 
 /// Every byte that arrives shows that the peer is there: a large message on a slow line comes in
