@@ -2,7 +2,7 @@
 //!
 //! Owns every fsync of this backend. Knows no batch and no room.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ use ::sled::{Config, Error, Tree};
 
 use super::shared::guarded;
 use super::value::{TREE_KEY_BYTES_MAX, TREE_VALUE_BYTES_MAX};
-use crate::StorageError;
-use crate::directory::{Directory, sync_directory};
+use crate::directory::{Directory, sync_directory, sync_files};
+use crate::{SledOptions, StorageError};
 
 /// sled's unit of allocation. It decides which records become files of their own: those above
 /// [`RECORD_BYTES_MAX`]. Stored in sled's `conf`, so a change needs a new format version.
@@ -44,19 +44,21 @@ const LINGERING_LOCK: Duration = Duration::from_secs(5);
 /// The log file, by a descriptor of our own.
 pub(super) struct Disk {
     log: File,
+    /// Only a test of tests has them off.
+    syncs: bool,
 }
 
 impl Disk {
     /// Opens sled in a directory that is ours, and the log file for syncing.
     pub(super) fn open(
         directory: &Directory,
-        cache_bytes: u64,
+        options: &SledOptions,
     ) -> Result<(Self, Tree), StorageError> {
         let path = directory.backend_dir();
         wait_for_lock(directory, &path.join("db"))?;
         let config = Config::new()
             .path(&path)
-            .cache_capacity(cache_bytes)
+            .cache_capacity(options.cache_bytes)
             .segment_size(SEGMENT_BYTES)
             .flush_every_ms(None);
         // Only the tree is kept: the rest of a `Db` serves named trees and background flushing.
@@ -65,7 +67,8 @@ impl Disk {
         let open = File::options().read(true).write(true).open(path.join("db"));
         let log =
             open.map_err(|error| StorageError::io(directory.path(), "open sled's log", error))?;
-        Ok((Self { log }, tree))
+        let syncs = options.syncs;
+        Ok((Self { log, syncs }, tree))
     }
 
     /// Waits until everything that sled has written to its log is on the disk.
@@ -73,30 +76,21 @@ impl Disk {
     /// A failure must not be tried again: the kernel may have dropped the pages that it could not
     /// write, and would then report success.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.log.sync_data()
+        if self.syncs {
+            self.log.sync_data()
+        } else {
+            Ok(())
+        }
     }
 
     /// Makes everything durable that opening has written: each file, and its name.
     pub(super) fn sync_files(&self, directory: &Directory) -> Result<(), StorageError> {
         let path = directory.backend_dir();
-        let synced = sync_folder(&path)
+        let synced = sync_files(&path)
             .and_then(|()| self.log.sync_all())
             .and_then(|()| sync_directory(directory.path()));
         synced.map_err(|error| StorageError::io(directory.path(), "sync sled's files", error))
     }
-}
-
-/// Syncs each file of a folder, the folders in it, and their names.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            sync_folder(&entry.path())?;
-        } else {
-            File::open(entry.path())?.sync_all()?;
-        }
-    }
-    sync_directory(path)
 }
 
 /// The directory is locked by us, so whoever still has sled's own lock is about to let go.

@@ -20,10 +20,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use partykit_core::Store;
-use partykit_storage::{SledOptions, StorageConfig, open};
+use partykit_storage::{SledOptions, SqliteOptions, StorageConfig, open};
 
 fn sled(dir: &Path) -> Arc<dyn Store> {
     open(&StorageConfig::Sled(SledOptions::new(dir))).unwrap()
+}
+
+fn sqlite(dir: &Path) -> Arc<dyn Store> {
+    open(&StorageConfig::Sqlite(SqliteOptions::new(dir))).unwrap()
 }
 
 fn memory() -> Arc<dyn Store> {
