@@ -2,7 +2,7 @@
 //!
 //! Owns every fsync of this backend. Knows no batch and no room.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -56,6 +56,8 @@ impl Disk {
     ) -> Result<(Self, Tree), StorageError> {
         let path = directory.backend_dir();
         wait_for_lock(directory, &path.join("db"))?;
+        remove_unfinished(&path)
+            .map_err(|error| StorageError::io(directory.path(), "tidy sled's files", error))?;
         let config = Config::new()
             .path(&path)
             .cache_capacity(options.cache_bytes)
@@ -91,6 +93,20 @@ impl Disk {
             .and_then(|()| sync_directory(directory.path()));
         synced.map_err(|error| StorageError::io(directory.path(), "sync sled's files", error))
     }
+}
+
+/// Removes snapshots that an earlier opening has begun and not completed. sled would take such a
+/// file for the newest snapshot and refuse to open: it looks at the beginning of the name only.
+fn remove_unfinished(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The directory is locked by us, so whoever still has sled's own lock is about to let go.

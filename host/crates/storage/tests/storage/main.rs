@@ -12,15 +12,24 @@ mod committing;
 mod crash;
 mod opening;
 #[cfg(target_os = "linux")]
+mod power;
+#[cfg(target_os = "linux")]
 mod recorder;
 #[cfg(target_os = "linux")]
 mod syncs;
+#[cfg(target_os = "linux")]
+mod trace;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use partykit_core::Store;
 use partykit_storage::{SledOptions, SqliteOptions, StorageConfig, open};
+
+/// Whether `make test-long` runs.
+fn long() -> bool {
+    std::env::var_os("PARTYKIT_LONG_TESTS").is_some()
+}
 
 fn sled(dir: &Path) -> Arc<dyn Store> {
     open(&StorageConfig::Sled(SledOptions::new(dir))).unwrap()

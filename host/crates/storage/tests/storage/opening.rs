@@ -77,6 +77,21 @@ fn a_log_of_garbage_is_an_error_and_not_a_panic() {
     assert!(matches!(error, StorageError::Corrupt { .. }), "{error}");
 }
 
+/// sled looks at the beginning of the name only, and takes what it has not finished for the newest.
+#[test]
+fn a_snapshot_that_a_killed_opening_left_unfinished_does_not_keep_sled_from_opening() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = sled(temp.path());
+    store.commit(vec![batch(&room("r"), vec![put("k", "1")])]);
+    store.close().unwrap();
+    drop(store);
+    let unfinished = temp.path().join("sled/snap.FFFFFFFFFFFFFFF0.generating");
+    fs::write(&unfinished, "half").unwrap();
+    let store = sled(temp.path());
+    assert_eq!(get(&*store, &room("r"), "k").unwrap(), "1");
+    assert!(!unfinished.exists());
+}
+
 #[test]
 fn with_too_little_space_commits_are_refused_and_reads_go_on() {
     let temp = tempfile::tempdir().unwrap();
