@@ -10,6 +10,8 @@
 mod backends;
 mod committing;
 mod crash;
+#[cfg(target_os = "linux")]
+mod failing;
 mod opening;
 #[cfg(target_os = "linux")]
 mod power;
@@ -19,6 +21,7 @@ mod recorder;
 mod syncs;
 #[cfg(target_os = "linux")]
 mod trace;
+mod upkeep;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -13,6 +13,7 @@ use std::ffi::{CStr, OsStr, c_char, c_int, c_uint, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::trace::{self, Change, FileId};
 
@@ -370,4 +371,48 @@ unsafe extern "C" fn mmap(
 ) -> *mut c_void {
     // SAFETY: as above.
     unsafe { mmap64(at, len, protection, flags, fd, offset) }
+}
+
+/// By how much the wall clock is wrong while this lives. The monotonic one is not: it cannot jump.
+pub(crate) struct Jump;
+
+static WRONG_SECONDS: AtomicI64 = AtomicI64::new(0);
+
+impl Jump {
+    pub(crate) fn by(seconds: i64) -> Self {
+        WRONG_SECONDS.store(seconds, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for Jump {
+    fn drop(&mut self) {
+        WRONG_SECONDS.store(0, Ordering::SeqCst);
+    }
+}
+
+/// # Safety
+/// As of the C library: `time` must point to a place for a time.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn clock_gettime(clock: c_int, time: *mut libc::timespec) -> c_int {
+    // SAFETY: the caller's promise is passed on.
+    let done = unsafe { libc::syscall(libc::SYS_clock_gettime, clock, time) as c_int };
+    if done == 0 && clock == libc::CLOCK_REALTIME {
+        // SAFETY: the kernel has just written there.
+        unsafe { (*time).tv_sec += WRONG_SECONDS.load(Ordering::SeqCst) };
+    }
+    done
+}
+
+/// # Safety
+/// As of the C library: `time` must point to a place for a time.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn gettimeofday(time: *mut libc::timeval, zone: *mut c_void) -> c_int {
+    // SAFETY: the caller's promise is passed on.
+    let done = unsafe { libc::syscall(libc::SYS_gettimeofday, time, zone) as c_int };
+    if done == 0 && !time.is_null() {
+        // SAFETY: the kernel has just written there.
+        unsafe { (*time).tv_sec += WRONG_SECONDS.load(Ordering::SeqCst) };
+    }
+    done
 }
