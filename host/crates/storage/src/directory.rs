@@ -29,7 +29,15 @@ pub(crate) struct Directory {
     /// Whether the marker was there: then a commit may have been acknowledged.
     marked: bool,
     /// Holds the lock.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // Closing alone does not do it at once where a child process is being started: until it
+        // runs its program it has all descriptors of its parent.
+        drop(self.lock.unlock());
+    }
 }
 
 impl Directory {
@@ -46,7 +54,7 @@ impl Directory {
             path: path.to_owned(),
             backend,
             marked,
-            _lock: lock,
+            lock,
         })
     }
 
