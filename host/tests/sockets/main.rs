@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod failing_store;
 mod gate;
 mod limits;
 mod stage;

@@ -110,7 +110,7 @@ impl StorageConfig {
     /// The names that [`StorageConfig::named`] takes.
     pub const NAMES: &'static str = "memory, sled, sqlite";
 
-    /// The backend of new stores, see docs/decisions/0012.
+    /// The backend of new stores, see docs/decisions/0012-sqlite-is-the-default-store.md.
     pub const DEFAULT: &'static str = "sqlite";
 
     /// The backend of that name with its defaults; `dir` is where a durable one keeps its files.

@@ -30,7 +30,8 @@ const GROUPS: usize = 50;
 
 /// One group of eight rooms, sometimes large.
 fn group(round: usize) -> Vec<RoomBatch> {
-    let large = vec![round as u8; if round % 5 == 0 { 300_000 } else { 10 }];
+    let len = if round.is_multiple_of(5) { 300_000 } else { 10 };
+    let large = vec![round as u8; len];
     let of_room = |name| batch(&room(name), vec![put("k", large.clone())]);
     ["a", "b", "c", "d", "e", "f", "g", "h"].map(of_room).into()
 }

@@ -20,6 +20,9 @@ const COMMITS: usize = 60;
 /// A trace of its own for so many images.
 const IMAGES_OF_A_TRACE: usize = 20;
 
+/// So many on one store: it grows, uses space again, and must not grow without end.
+const TRACES_OF_A_STORE: usize = 8;
+
 const IMAGES_SHORT: usize = 200;
 const IMAGES_LONG: usize = 10_000;
 
@@ -103,14 +106,12 @@ fn run(name: &str, open: Opener, images: usize, until_bad: bool) -> Outcome {
         if outcome.images >= images || (until_bad && !outcome.bad.is_empty()) {
             break;
         }
-        // The next trace goes on where an image of this one was left.
-        match survivor {
-            true => store = next,
-            false => {
-                store = next;
-                drop(std::fs::remove_dir_all(&store));
-                std::fs::create_dir(&store).unwrap();
-            }
+        // The next trace goes on where an image of this one was left, or begins anew: then making
+        // a store is among what is interrupted.
+        store = next;
+        if !survivor || trace % TRACES_OF_A_STORE == TRACES_OF_A_STORE - 1 {
+            drop(std::fs::remove_dir_all(&store));
+            std::fs::create_dir(&store).unwrap();
         }
     }
     println!(
