@@ -1,4 +1,4 @@
-//! Disks that are full, fail or may not be written, damage, and clocks that jump: what the rooms are
+//! Disks that are full, fail or may not be written, damage, and clocks that jump: what rooms are
 //! told, who goes on, and what is there afterwards.
 
 use std::fs;

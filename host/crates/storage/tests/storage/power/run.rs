@@ -23,6 +23,8 @@ const IMAGES_OF_A_TRACE: usize = 20;
 /// So many on one store: it grows, uses space again, and must not grow without end.
 const TRACES_OF_A_STORE: usize = 8;
 
+const BESIDE: usize = 4;
+
 const IMAGES_SHORT: usize = 200;
 const IMAGES_LONG: usize = 10_000;
 
@@ -90,9 +92,22 @@ fn seed() -> u64 {
     )
 }
 
+/// Makes as many images, in traces beside each other: a store waits more than it works.
+fn survives(name: &str, open: Opener) {
+    let (seed, images) = (seed(), images().div_ceil(BESIDE));
+    std::thread::scope(|scope| {
+        let run = |beside| move || run(name, open, seed + beside, images, false);
+        let running: Vec<_> = (0..BESIDE as u64)
+            .map(|beside| scope.spawn(run(beside)))
+            .collect();
+        for running in running {
+            assert_eq!(running.join().unwrap().bad, Vec::<String>::new());
+        }
+    });
+}
+
 /// Makes traces and images until there are enough, or something is wrong when that is enough.
-fn run(name: &str, open: Opener, images: usize, until_bad: bool) -> Outcome {
-    let seed = seed();
+fn run(name: &str, open: Opener, seed: u64, images: usize, until_bad: bool) -> Outcome {
     println!("{name}: {images} images, PARTYKIT_POWER_SEED={seed}");
     let mut random = Random::new(seed);
     let (temp, mut outcome) = (scratch(), Outcome::default());
@@ -221,26 +236,35 @@ fn images() -> usize {
 
 #[test]
 fn sled_survives_every_loss_of_power() {
-    let outcome = run("sled", sled, images(), false);
-    assert_eq!(outcome.bad, Vec::<String>::new());
+    survives("sled", sled);
 }
 
 #[test]
 fn sqlite_survives_every_loss_of_power() {
-    let outcome = run("sqlite", sqlite, images(), false);
-    assert_eq!(outcome.bad, Vec::<String>::new());
+    survives("sqlite", sqlite);
 }
 
 #[test]
 fn sled_without_its_syncs_is_caught() {
-    let outcome = run("sled without syncs", sled_without_syncs, IMAGES_SHORT, true);
+    let outcome = run(
+        "sled without syncs",
+        sled_without_syncs,
+        seed(),
+        IMAGES_SHORT,
+        true,
+    );
     assert!(!outcome.bad.is_empty(), "{outcome:?}");
 }
 
 #[test]
 fn sqlite_without_its_syncs_is_caught() {
-    let without = sqlite_without_syncs;
-    let outcome = run("sqlite without syncs", without, IMAGES_SHORT, true);
+    let outcome = run(
+        "sqlite without syncs",
+        sqlite_without_syncs,
+        seed(),
+        IMAGES_SHORT,
+        true,
+    );
     assert!(!outcome.bad.is_empty(), "{outcome:?}");
 }
 
