@@ -1,10 +1,9 @@
 //! What things cost: a call, a turn, a message through a socket, a start. `make bench` runs it.
 //!
 //! Prints tables and nothing else, so that two runs can be laid side by side. `micro` and `storage`
-//! measure inside this process, `sockets` and `start` measure the binary `partykit` that lies
-//! beside this program, with the load generator `roomload`, which also checks every answer. What the
-//! figures were, and what bounds them, is written in RESULTS.md. The exit code says whether all was
-//! right.
+//! measure inside this process, `sockets` and `start` measure the binary `partykit` beside this
+//! program, with the load generator `roomload`, which also checks every answer. What the figures
+//! were, and what bounds them, is written in RESULTS.md. The exit code says whether all was right.
 
 mod args;
 mod failure;
