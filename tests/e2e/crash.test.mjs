@@ -30,6 +30,9 @@ export default class {
   }
 }`;
 
+// Each host that is started listens for the end of this process, to be ended with it.
+process.setMaxListeners(0);
+
 /** xorshift32: the same kills for the same seed. */
 function generator(seed) {
   let state = seed;

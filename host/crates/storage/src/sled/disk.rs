@@ -64,7 +64,16 @@ impl Disk {
             .segment_size(SEGMENT_BYTES)
             .flush_every_ms(None);
         // Only the tree is kept: the rest of a `Db` serves named trees and background flushing.
-        let opened = guarded(|| config.open().map(|db| Tree::clone(&db)));
+        let open = || guarded(|| config.open().map(|db| Tree::clone(&db)));
+        let opened = match open() {
+            // A creation that was interrupted: sled does not write its `conf` so that a part of it
+            // can be told from damage. Nothing was acknowledged before the store was marked.
+            Err(error) if !directory.is_marked() && !matches!(error, Error::Io(_)) => {
+                begin_anew(directory)?;
+                open()
+            }
+            opened => opened,
+        };
         let tree = opened.map_err(|error| open_error(directory, error))?;
         let open = File::options().read(true).write(true).open(path.join("db"));
         let log =
@@ -93,6 +102,14 @@ impl Disk {
             .and_then(|()| sync_directory(directory.path()));
         synced.map_err(|error| StorageError::io(directory.path(), "sync sled's files", error))
     }
+}
+
+/// Removes what an interrupted creation has left.
+fn begin_anew(directory: &Directory) -> Result<(), StorageError> {
+    let path = directory.backend_dir();
+    fs::remove_dir_all(&path)
+        .and_then(|()| fs::create_dir(&path))
+        .map_err(|error| StorageError::io(directory.path(), "begin the store anew", error))
 }
 
 /// Removes snapshots that an earlier opening has begun and not completed. sled would take such a

@@ -10,7 +10,8 @@
 //! - *A reader sees what was committed*: each read begins a new read transaction.
 //! - *Nothing after a failure*: SQLite is not asked to write again once a COMMIT has failed for
 //!   another reason than a full disk: the kernel may have dropped the pages of a failed sync and
-//!   report success the next time. The store stops; reads fail too.
+//!   report success the next time. The store stops; reads fail too. Closing copies what was
+//!   acknowledged, and synced, before.
 //! - *Nothing visible that is not durable after a restart*: opening copies all of the WAL into
 //!   the database and syncs that before it commits anything. Frames that a failed sync has left
 //!   in the kernel's memory alone would otherwise stand before acknowledged ones.

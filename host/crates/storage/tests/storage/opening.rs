@@ -93,6 +93,24 @@ fn a_snapshot_that_a_killed_opening_left_unfinished_does_not_keep_sled_from_open
 }
 
 #[test]
+fn a_sled_that_lost_power_while_it_was_made_is_made_again_and_a_finished_one_is_damaged() {
+    let temp = tempfile::tempdir().unwrap();
+    sled(temp.path()).close().unwrap();
+    let (conf, marker) = (temp.path().join("sled/conf"), temp.path().join("format"));
+    fs::write(&conf, "half of a configuration").unwrap();
+    let error = refused(temp.path());
+    assert!(matches!(error, StorageError::Corrupt { .. }), "{error}");
+    assert_eq!(
+        fs::read(&conf).unwrap(),
+        b"half of a configuration",
+        "left as it was"
+    );
+    fs::remove_file(&marker).unwrap();
+    let store = sled(temp.path());
+    assert!(store.commit(vec![batch(&room("r"), vec![put("k", "1")])])[0].is_ok());
+}
+
+#[test]
 fn with_too_little_space_commits_are_refused_and_reads_go_on() {
     let temp = tempfile::tempdir().unwrap();
     let room = room("r");
