@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use partykit_core::{Range, RoomBatch, RoomKey, Store, WriteOp};
+use partykit_core::{Range, RoomBatch, RoomKey, Store, UpkeepError, WriteOp};
 use partykit_storage::conformance::{Random, batch, delete, put, room};
 
 use crate::trace::{Mark, Watch};
@@ -49,6 +49,12 @@ impl Load {
     pub(crate) fn commit(&mut self, store: &dyn Store, watch: &Watch, random: &mut Random) {
         self.commits += 1;
         let number = self.commits;
+        if random.below(40) == 0 {
+            // Whatever the loss of power leaves of it, the rooms have what they had. sled cannot.
+            let compacted = store.compact();
+            let cannot = matches!(compacted, Err(UpkeepError::Unsupported { .. }));
+            assert!(cannot || compacted.is_ok(), "{compacted:?}");
+        }
         if random.below(25) == 0 {
             let which = random.below(self.rooms.len());
             let room = &mut self.rooms[which];
