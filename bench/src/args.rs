@@ -11,6 +11,8 @@ pub(crate) enum Part {
     Micro,
     /// Messages, requests and connections through sockets
     Sockets,
+    /// Durable commits and starts of a full store, in this process
+    Storage,
     /// From the start of the process to the first echo
     Start,
 }
@@ -30,6 +32,10 @@ pub(crate) struct Args {
     /// How long each work is measured
     #[arg(long, default_value_t = 3.0, value_parser = seconds)]
     pub(crate) secs: f64,
+
+    /// Keys of the store that the part `storage` opens
+    #[arg(long, default_value_t = 1_000_000, value_parser = keys)]
+    pub(crate) keys: usize,
 }
 
 impl Args {
@@ -49,5 +55,13 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (0.1..=60.0).contains(&seconds) => Ok(seconds),
         _ => Err("expected a number of seconds from 0.1 to 60".to_owned()),
+    }
+}
+
+/// At least one for each room of that store; more than so many take longer than anybody waits.
+fn keys(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(keys) if (1000..=10_000_000).contains(&keys) => Ok(keys),
+        _ => Err("expected a number of keys from 1000 to 10000000".to_owned()),
     }
 }

@@ -1,7 +1,7 @@
 //! What things cost: a call, a turn, a message through a socket, a start. `make bench` runs it.
 //!
-//! Prints tables and nothing else, so that two runs can be laid side by side. `micro` measures
-//! inside this process, `sockets` and `start` measure the binary `partykit` that lies beside this
+//! Prints tables and nothing else, so that two runs can be laid side by side. `micro` and `storage`
+//! measure inside this process, `sockets` and `start` measure the binary `partykit` beside this
 //! program, with the load generator `roomload`, which also checks every answer. What the figures
 //! were, and what bounds them, is written in RESULTS.md. The exit code says whether all was right.
 
@@ -11,6 +11,7 @@ mod micro;
 mod place;
 mod report;
 mod sockets;
+mod storage;
 mod timing;
 
 use std::process::ExitCode;
@@ -40,6 +41,9 @@ fn run(args: &Args, report: &Report) -> Result<(), Failure> {
     report.heading(&place);
     if args.wants(Part::Micro) {
         micro::run(args, &place, report)?;
+    }
+    if args.wants(Part::Storage) {
+        storage::run(args, &place, report)?;
     }
     if args.wants(Part::Sockets) {
         sockets::works(args, &place, report)?;

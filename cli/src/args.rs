@@ -17,6 +17,90 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Bundle a project and serve its rooms on this machine
     Dev(DevArgs),
+    /// Look after what rooms have stored: check, count, compact, back up, restore
+    #[command(subcommand, arg_required_else_help = true)]
+    Storage(StorageCommand),
+}
+
+/// `partykit storage`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StorageCommand {
+    /// Read everything that is stored and look for damage
+    #[command(
+        after_help = "Works while a host serves the store (sqlite), or needs it stopped (sled).
+
+Examples:
+  partykit storage check
+  partykit storage check --dir /var/lib/partykit"
+    )]
+    Check(StoreArgs),
+    /// Count rooms, keys and bytes
+    #[command(
+        after_help = "Works while a host serves the store (sqlite), or needs it stopped (sled).
+
+Examples:
+  partykit storage stats
+  partykit storage stats --dir /var/lib/partykit"
+    )]
+    Stats(StoreArgs),
+    /// Give space that is not used any more back to the file system
+    #[command(
+        after_help = "Needs the host stopped, and as much free space as is stored. sled cannot:
+back the store up and restore it into a new directory.
+
+Examples:
+  partykit storage compact --dir /var/lib/partykit"
+    )]
+    Compact(StoreArgs),
+    /// Write everything that is stored into a new file
+    #[command(
+        after_help = "Works while a host serves the store (sqlite), or needs it stopped (sled).
+The file is as of one moment, has checksums, and can be restored with any backend.
+
+Examples:
+  partykit storage backup rooms.backup
+  partykit storage backup /backups/$(date +%F).backup --dir /var/lib/partykit"
+    )]
+    Backup(BackupArgs),
+    /// Make a store of a backup, in a directory that is empty or does not exist
+    #[command(after_help = "The file is checked as a whole before anything is made.
+
+Examples:
+  partykit storage restore rooms.backup --dir restored
+  partykit storage restore rooms.backup --dir moved --backend sled")]
+    Restore(RestoreArgs),
+}
+
+/// Which store.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    /// The directory of the store [default: where `partykit dev` keeps it]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// `partykit storage backup`.
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The file to make
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// `partykit storage restore`.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The backup
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+
+    /// sqlite or sled [default: sqlite]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backend: Option<String>,
 }
 
 /// `partykit dev`.
@@ -90,9 +174,10 @@ mod tests {
     use super::*;
 
     fn dev(arguments: &[&str]) -> DevArgs {
-        let Command::Dev(args) =
-            Cli::parse_from(["partykit", "dev"].iter().chain(arguments)).command;
-        args
+        match Cli::parse_from(["partykit", "dev"].iter().chain(arguments)).command {
+            Command::Dev(args) => args,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -2,6 +2,10 @@
 //! own; printing them is `output`'s.
 
 use std::io;
+use std::path::PathBuf;
+
+use partykit_core::UpkeepError;
+use partykit_host::StorageError;
 
 use crate::bundle::BundleError;
 use crate::env_file::EnvFileError;
@@ -41,6 +45,17 @@ pub(crate) enum CliError {
         /// Which.
         port: u16,
     },
+    /// A store cannot be used as was asked.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A check has found something.
+    #[error("the store in {} is damaged: {problems} problems", dir.display())]
+    Damage {
+        /// Where.
+        dir: PathBuf,
+        /// How many.
+        problems: u64,
+    },
     /// The host did not start.
     #[error("the host could not be started")]
     Host(#[source] partykit_host::HostError),
@@ -66,6 +81,15 @@ impl CliError {
             | Self::Plan(_)
             | Self::Setting { .. }
             | Self::Esbuild(EsbuildError::Named { .. }) => 2,
+            Self::Storage(
+                StorageError::UnknownBackend { .. }
+                | StorageError::OtherBackend { .. }
+                | StorageError::NoStore { .. }
+                | StorageError::NotAStore { .. }
+                | StorageError::NotEmpty { .. }
+                | StorageError::NoBackup { .. }
+                | StorageError::Upkeep(UpkeepError::Exists(_)),
+            ) => 2,
             _ => 1,
         }
     }
@@ -79,7 +103,43 @@ impl CliError {
             Self::PortTaken { .. } => {
                 Some("--port N takes another one, --port 0 any free one".to_owned())
             }
+            Self::Storage(error) => storage_hint(error).map(str::to_owned),
+            Self::Damage { .. } => Some(RESTORE.to_owned()),
             _ => None,
         }
     }
+}
+
+const RESTORE: &str = "keep the directory as it is, restore the last backup into a new one \
+    (partykit storage restore FILE --dir NEW), and serve that";
+
+fn storage_hint(error: &StorageError) -> Option<&'static str> {
+    Some(match error {
+        StorageError::UnknownBackend { .. } => {
+            "the name comes from --backend or from PARTYKIT_HOST_STORAGE"
+        }
+        StorageError::OtherBackend { .. } => {
+            "to move rooms to another backend: partykit storage backup FILE, \
+             then partykit storage restore FILE --dir NEW --backend NAME"
+        }
+        StorageError::Locked { .. } => {
+            "a host serves it: stop that first (a store of sqlite can be checked, counted and \
+             backed up meanwhile)"
+        }
+        StorageError::NoStore { .. } => {
+            "name its directory with --dir; partykit dev keeps it in .partykit/state beside the \
+             configuration"
+        }
+        StorageError::NotEmpty { .. } => {
+            "name another one with --dir, or move what is there out of the way"
+        }
+        StorageError::Corrupt { .. } | StorageError::Upkeep(UpkeepError::Corrupt(_)) => RESTORE,
+        StorageError::Upkeep(UpkeepError::Exists(_)) => {
+            "choose another name: a backup never replaces a file"
+        }
+        StorageError::Upkeep(UpkeepError::Unsupported { instead, .. }) if !instead.is_empty() => {
+            instead
+        }
+        _ => return None,
+    })
 }

@@ -1,6 +1,6 @@
 //! The border to partykit-host: a plan and a bundle become its configuration and deployment, and
 //! what it logs becomes lines on the terminal. The only file that names that crate's types,
-//! besides the one error variant that carries its error.
+//! besides the errors that carry its errors and `commands/storage`.
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -16,8 +16,9 @@ use crate::output::Output;
 use crate::plan::Plan;
 use crate::stack_map::StackMap;
 
-/// The backend for rooms whose storage is kept.
-const DURABLE: &str = "sled";
+/// Names the backend for rooms whose storage is kept. Without it, a store that is there keeps its
+/// own, and a new one gets the default.
+const STORAGE_VARIABLE: &str = "PARTYKIT_HOST_STORAGE";
 
 /// Of variables that set a limit of the host.
 const LIMIT_PREFIX: &str = "PARTYKIT_HOST_";
@@ -36,13 +37,14 @@ pub(crate) async fn start(
     cache_dir: Option<PathBuf>,
     output: Output,
 ) -> Result<Host, CliError> {
-    let storage = match &plan.state {
-        Some(folder) => StorageConfig::named(DURABLE, folder),
-        None => Ok(StorageConfig::Memory),
+    let storage = match (&plan.state, std::env::var_os(STORAGE_VARIABLE)) {
+        (Some(folder), Some(name)) => StorageConfig::named(&name.to_string_lossy(), folder),
+        (Some(folder), None) => StorageConfig::of_directory(folder),
+        (None, _) => Ok(StorageConfig::Memory),
     };
     let mut config = Config {
         listen: addresses(port),
-        storage: storage.map_err(|error| CliError::Host(HostError::Storage(error)))?,
+        storage: storage?,
         cache_dir,
         ..Config::default()
     };
@@ -73,6 +75,9 @@ fn set_limits(
 ) -> Result<(), CliError> {
     for (variable, value) in variables {
         let variable = variable.to_string_lossy();
+        if variable == STORAGE_VARIABLE {
+            continue;
+        }
         let Some(name) = variable.strip_prefix(LIMIT_PREFIX) else {
             continue;
         };

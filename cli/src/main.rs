@@ -26,9 +26,17 @@ use crate::error::CliError;
 use crate::output::{Loudness, Output};
 
 fn main() -> ExitCode {
-    let Command::Dev(args) = Cli::parse().command;
-    let output = Output::new(loudness(&args));
-    match run(args, output) {
+    let (done, output) = match Cli::parse().command {
+        Command::Dev(args) => {
+            let output = Output::new(loudness(&args));
+            (run(args, output), output)
+        }
+        Command::Storage(command) => {
+            let output = Output::new(Loudness::Normal);
+            (commands::storage::run(command, output), output)
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error, error.hint().as_deref());

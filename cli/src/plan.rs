@@ -15,7 +15,7 @@ use crate::project::{ConfigError, Persist, Project};
 pub(crate) const DEFAULT_PORT: u16 = 1999;
 
 /// The usual folder for what rooms store, beside the configuration.
-const STATE_FOLDER: &str = ".partykit/state";
+pub(crate) const STATE_FOLDER: &str = ".partykit/state";
 
 /// A project without a name gets this one. Not the folder's name: a moved folder would change
 /// every room's internal id.

@@ -15,5 +15,7 @@ mod config;
 mod harness;
 #[path = "cli/serving.rs"]
 mod serving;
+#[path = "cli/storage.rs"]
+mod storage;
 #[path = "cli/usage.rs"]
 mod usage;

@@ -29,6 +29,7 @@ pub use config::{Config, Deployment, HostLimits, SettingError, StorageConfig};
 pub use error::HostError;
 pub use host::Host;
 pub use log::{LogSink, RequestLine};
+pub use partykit_storage::{StorageError, upkeep};
 
 /// Stack of the threads that run rooms: give it to the runtime. With less, each turn is run on a
 /// stack of its own, which costs several microseconds.

@@ -30,7 +30,9 @@ pub(crate) fn check_or_write() {
         &words("host/src/config.rs", "HostLimits"),
         &numbers(&format!("{:#?}", HostLimits::default())),
     );
-    let wanted = format!("{HEAD}\n## Of each room\n\n{rooms}\n## Of the host and of each connection\n\n{host}");
+    let wanted = format!(
+        "{HEAD}\n## Of each room\n\n{rooms}\n## Of the host and of each connection\n\n{host}"
+    );
     if std::env::var_os("PARTYKIT_WRITE_LIMITS").is_some() {
         std::fs::write(sources::root().join(PAGE), &wanted).unwrap();
     }
@@ -74,7 +76,9 @@ fn doc_line(attribute: &syn::Attribute) -> Option<String> {
 
 /// `name: value` of each line that a struct's Debug output has for a number.
 fn numbers(shown: &str) -> Vec<(String, String)> {
-    let lines = shown.lines().filter_map(|line| line.trim().split_once(": "));
+    let lines = shown
+        .lines()
+        .filter_map(|line| line.trim().split_once(": "));
     lines
         .map(|(name, value)| (name.to_owned(), value.trim_end_matches(',').to_owned()))
         .collect()
@@ -87,7 +91,12 @@ fn table(words: &[(String, String)], numbers: &[(String, String)]) -> String {
             .iter()
             .find(|(other, _)| other == name)
             .unwrap_or_else(|| panic!("{name} has no default"));
-        writeln!(table, "| `{name}` | {} | {meaning} |", readable(name, number)).unwrap();
+        writeln!(
+            table,
+            "| `{name}` | {} | {meaning} |",
+            readable(name, number)
+        )
+        .unwrap();
     }
     table
 }

@@ -77,6 +77,17 @@ impl Project {
         self.ended(self.command(arguments).output().unwrap())
     }
 
+    /// A line for a shell in this folder, which finds the binary by its name.
+    pub(crate) fn shell(&self, line: &str) -> Ended {
+        let binary = Path::new(env!("CARGO_BIN_EXE_partykit"));
+        let others = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{}:{others}", binary.parent().unwrap().display());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", line]).current_dir(self.folder.path());
+        let output = shell.env("PATH", path).stdin(Stdio::null()).output();
+        self.ended(output.unwrap())
+    }
+
     /// The folder's own name does not belong into an expectation.
     pub(crate) fn ended(&self, output: Output) -> Ended {
         let folder = format!("{}/", self.folder.path().display());

@@ -8,6 +8,8 @@
 
 mod bodies;
 mod ending;
+mod failing_store;
+
 mod gate;
 mod limits;
 mod rfc6455;

@@ -3,6 +3,8 @@
 //! One store serves all rooms of a host. Backends live in the `storage` crate and pass one
 //! conformance suite; nothing here leans on any of them.
 
+use std::path::{Path, PathBuf};
+
 use bytes::Bytes;
 
 use crate::RoomKey;
@@ -120,6 +122,23 @@ pub trait RoomReader: Send {
 }
 
 /// One store for all rooms. Calls block the thread: whoever calls decides on which.
+///
+/// What every backend promises, and where it is shown (`conformance` is the suite of the storage
+/// crate, `power` its test of lost pages, `crash` its killed processes):
+///
+/// | promise | shown by |
+/// |---|---|
+/// | an acknowledged batch survives a loss of power | power, crash |
+/// | a batch is there whole or not at all, after any failure | power, crash |
+/// | batches of a room are applied in the order of their commits | conformance |
+/// | one flush serves a whole group | the count of syncs |
+/// | after a failed flush nothing is acknowledged or read before a restart | injected failures |
+/// | a reader sees what was committed before it was asked, and never half a value | conformance |
+/// | keys are ordered by their bytes, rooms do not see each other | conformance |
+/// | one process at a time owns the directory; a newer format is refused and left alone | opening |
+///
+/// Alarms have their place beside values: another kind of record, written in the same batch, and
+/// a listing of those that are due over all rooms. A method for it comes with them.
 pub trait Store: Send + Sync {
     /// Makes batches durable, several rooms with one flush. Each batch is atomic; batches of the
     /// same room are applied in order, and when one fails those after it of the same room fail
@@ -135,4 +154,178 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The last flush failed.
     fn close(&self) -> Result<(), CommitError>;
+
+    /// Forgets everything that a room has stored, durably and at once: after a loss of power all of
+    /// it is there or nothing. It has a place among the commits like a batch. A room that has
+    /// stored nothing is no error. Takes memory for the room's keys in backends that cannot delete
+    /// a range.
+    ///
+    /// # Errors
+    /// As for a batch.
+    fn delete_room(&self, room: &RoomKey) -> Result<CommitSeq, CommitError> {
+        Err(CommitError::Io(format!(
+            "this store cannot delete the room {room}"
+        )))
+    }
+
+    /// Counts what is stored. Reads every key; commits go on meanwhile and may be counted or not.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn stats(&self) -> Result<StoreStats, UpkeepError> {
+        Err(UpkeepError::unknown("count what is stored"))
+    }
+
+    /// Reads everything and compares it with its checksums and with itself. What is wrong with the
+    /// contents is in the report and no error. Commits go on meanwhile where the backend can read
+    /// a moment of the past, else they wait.
+    ///
+    /// # Errors
+    /// The check could not be made.
+    fn check(&self) -> Result<CheckReport, UpkeepError> {
+        Err(UpkeepError::unknown("check itself"))
+    }
+
+    /// Gives space that is not used any more back to the file system. Commits wait. Interrupted at
+    /// any moment it leaves the store as it was.
+    ///
+    /// # Errors
+    /// The backend cannot, or the disk failed.
+    fn compact(&self) -> Result<Compaction, UpkeepError> {
+        Err(UpkeepError::unknown("make itself smaller"))
+    }
+
+    /// Writes everything that is stored into a new file, as of one moment between this call and its
+    /// return, in a format that every backend can restore. The file has its name only when it is
+    /// whole and durable. Commits go on meanwhile where the backend can read a moment of the
+    /// past, else they wait.
+    ///
+    /// # Errors
+    /// The file exists or cannot be written, or the store cannot be read.
+    fn backup(&self, file: &Path) -> Result<BackupReport, UpkeepError> {
+        let file = file.display();
+        Err(UpkeepError::unknown(&format!("be backed up to {file}")))
+    }
+}
+
+/// What a store holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Name of the backend.
+    pub backend: &'static str,
+    /// Rooms with at least one key.
+    pub rooms: u64,
+    /// Of all rooms.
+    pub keys: u64,
+    /// Keys and values as rooms wrote them.
+    pub content_bytes: u64,
+    /// All files of the store.
+    pub disk_bytes: u64,
+    /// What compacting would give back at least; `None` when the backend cannot tell.
+    pub free_bytes: Option<u64>,
+}
+
+/// What a check has found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CheckReport {
+    /// Rooms with at least one key.
+    pub rooms: u64,
+    /// Keys that were read.
+    pub keys: u64,
+    /// What is wrong, the first so many of it; empty when all is well.
+    pub problems: Vec<String>,
+    /// How many more there are.
+    pub more_problems: u64,
+}
+
+impl CheckReport {
+    /// As many are told; who has more restores a backup anyway.
+    pub const PROBLEMS_MAX: usize = 20;
+
+    /// Adds a problem, or only counts it.
+    pub fn problem(&mut self, text: String) {
+        if self.problems.len() < Self::PROBLEMS_MAX {
+            self.problems.push(text);
+        } else {
+            self.more_problems += 1;
+        }
+    }
+
+    /// Whether everything is as it should be.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// What compacting has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compaction {
+    /// All files of the store before.
+    pub before_bytes: u64,
+    /// And after.
+    pub after_bytes: u64,
+}
+
+/// What is in a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackupReport {
+    /// Rooms with at least one key.
+    pub rooms: u64,
+    /// Of all rooms.
+    pub keys: u64,
+    /// Length of the file.
+    pub file_bytes: u64,
+}
+
+/// Why something that concerns a whole store was not done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpkeepError {
+    /// The backend has no way to do it.
+    #[error("the {backend} backend cannot {what}")]
+    Unsupported {
+        /// Name of the backend.
+        backend: &'static str,
+        /// What was asked for.
+        what: String,
+        /// What to do in its place; may be empty.
+        instead: &'static str,
+    },
+    /// There is something already that would be overwritten.
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+    /// The disk failed.
+    #[error("could not {attempt}: {reason}")]
+    Io {
+        /// What was attempted.
+        attempt: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The store is damaged.
+    #[error("the store is damaged: {0}")]
+    Corrupt(String),
+}
+
+impl UpkeepError {
+    fn unknown(what: &str) -> Self {
+        Self::Unsupported {
+            backend: "present",
+            what: what.to_owned(),
+            instead: "",
+        }
+    }
+}
+
+impl From<ReadError> for UpkeepError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io(reason) => Self::Io {
+                attempt: "read the store".to_owned(),
+                reason,
+            },
+            ReadError::Corrupt(text) => Self::Corrupt(text),
+        }
+    }
 }

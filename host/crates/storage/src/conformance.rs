@@ -10,6 +10,7 @@ mod ranges;
 mod reopening;
 mod sample;
 mod values;
+mod whole;
 
 use std::sync::Arc;
 
@@ -57,6 +58,11 @@ pub const CASES: &[Case] = &[
     ("a_closed_store_commits_nothing", commits::closed),
     ("a_reader_never_sees_half_a_value", values::never_half),
     ("random_commits_agree_with_a_model", model::random_commits),
+    (
+        "a_deleted_room_is_gone_and_its_neighbours_are_not",
+        whole::delete_room,
+    ),
+    ("counting_and_checking_see_what_is_there", whole::counts),
 ];
 
 /// For backends that keep their data.
@@ -72,5 +78,9 @@ pub const REOPEN_CASES: &[Case] = &[
     (
         "random_commits_agree_with_a_model_over_reopenings",
         model::random_commits_with_reopenings,
+    ),
+    (
+        "a_deleted_room_is_gone_after_reopening",
+        whole::deleted_stays_deleted,
     ),
 ];

@@ -29,7 +29,15 @@ pub(crate) struct Directory {
     /// Whether the marker was there: then a commit may have been acknowledged.
     marked: bool,
     /// Holds the lock.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // Closing alone does not do it at once where a child process is being started: until it
+        // runs its program it has all descriptors of its parent.
+        drop(self.lock.unlock());
+    }
 }
 
 impl Directory {
@@ -46,8 +54,39 @@ impl Directory {
             path: path.to_owned(),
             backend,
             marked,
-            _lock: lock,
+            lock,
         })
+    }
+
+    /// The backend of the store in a directory; none where there is no store.
+    pub(crate) fn backend_of(path: &Path) -> Result<Option<String>, StorageError> {
+        let Some((version, found)) = read_marker(path)? else {
+            return Ok(None);
+        };
+        check_version(path, version)?;
+        Ok(Some(found))
+    }
+
+    /// Removes a store that was never completed; one that is not there is no error.
+    pub(crate) fn discard(path: &Path) -> Result<(), StorageError> {
+        if !path.exists() {
+            return Ok(());
+        }
+        let io = |source| StorageError::io(path, "list the directory", source);
+        for entry in fs::read_dir(path).map_err(io)? {
+            let name = entry.map_err(io)?.file_name();
+            if ![LOCK, FORMAT, FORMAT_NEW, "sled", "sqlite"]
+                .iter()
+                .any(|ours| name == *ours)
+            {
+                return Err(StorageError::NotAStore {
+                    dir: path.to_owned(),
+                });
+            }
+        }
+        let _lock = lock(path)?;
+        fs::remove_dir_all(path)
+            .map_err(|error| StorageError::io(path, "remove what was left here", error))
     }
 
     /// Where the backend keeps its files.
@@ -85,6 +124,31 @@ impl Directory {
 /// Makes the names in a directory durable.
 pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Syncs each file of a folder, the folders in it, and their names.
+pub(crate) fn sync_files(path: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_files(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    sync_directory(path)
+}
+
+/// Bytes of all files in a folder and those in it. Files that come and go meanwhile may be
+/// counted or not; none is opened.
+pub(crate) fn folder_bytes(path: &Path) -> u64 {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let bytes = entries.map(|entry| match entry.metadata() {
+        Ok(found) if found.is_dir() => folder_bytes(&entry.path()),
+        Ok(found) => found.len(),
+        Err(_) => 0,
+    });
+    bytes.sum()
 }
 
 /// Makes a directory and those above it, each durable in the one that holds it.
@@ -128,25 +192,28 @@ fn read_marker(path: &Path) -> Result<Option<(u32, String)>, StorageError> {
     }
 }
 
+fn check_version(path: &Path, version: u32) -> Result<(), StorageError> {
+    if version <= FORMAT_VERSION {
+        return Ok(());
+    }
+    Err(StorageError::NewerFormat {
+        dir: path.to_owned(),
+        found: version,
+        supported: FORMAT_VERSION,
+    })
+}
+
 fn check_marker(
     path: &Path,
     version: u32,
     found: &str,
     wanted: &'static str,
 ) -> Result<(), StorageError> {
-    let dir = path.to_owned();
     // The version first: a newer program may have backends that this one has never heard of.
-    if version > FORMAT_VERSION {
-        let supported = FORMAT_VERSION;
-        return Err(StorageError::NewerFormat {
-            dir,
-            found: version,
-            supported,
-        });
-    }
+    check_version(path, version)?;
     if found != wanted {
         return Err(StorageError::OtherBackend {
-            dir,
+            dir: path.to_owned(),
             found: found.to_owned(),
             wanted,
         });

@@ -81,6 +81,48 @@ pub enum StorageError {
         /// Who wanted to open it.
         wanted: &'static str,
     },
+    /// There is nothing to work on.
+    #[error("there is no store in {dir}")]
+    NoStore {
+        /// Where.
+        dir: PathBuf,
+    },
+    /// Something would be overwritten.
+    #[error("{dir} is not empty; restore into a directory that is, or that does not exist yet")]
+    NotEmpty {
+        /// Where.
+        dir: PathBuf,
+    },
+    /// The file is something else.
+    #[error("{file} is no backup of a store")]
+    NoBackup {
+        /// Which.
+        file: PathBuf,
+    },
+    /// Written by a newer program.
+    #[error(
+        "the backup {file} has format {found}, this program knows formats up to {supported}; \
+         use the newer program that wrote it"
+    )]
+    NewerBackup {
+        /// Which.
+        file: PathBuf,
+        /// The version that was found.
+        found: u32,
+        /// The newest version that this program reads.
+        supported: u32,
+    },
+    /// The backup is not as it was written.
+    #[error("the backup {file} is damaged ({what}); use another one")]
+    DamagedBackup {
+        /// Which.
+        file: PathBuf,
+        /// What was found.
+        what: String,
+    },
+    /// Something that concerns the whole store failed.
+    #[error(transparent)]
+    Upkeep(#[from] partykit_core::UpkeepError),
     /// The store is damaged.
     #[error("the store in {dir} is damaged ({what}); restore it from a backup")]
     Corrupt {

@@ -139,4 +139,8 @@ impl Store for FaultyStore {
     fn close(&self) -> Result<(), CommitError> {
         self.inner.close()
     }
+
+    fn delete_room(&self, room: &RoomKey) -> Result<CommitSeq, CommitError> {
+        self.inner.delete_room(room)
+    }
 }

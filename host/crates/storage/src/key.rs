@@ -7,6 +7,9 @@
 
 use partykit_core::RoomKey;
 
+/// First byte of the keys of values, in every backend.
+pub(crate) const VALUE: u8 = b'v';
+
 /// Ends a part of a room's name; occurs nowhere in UTF-8.
 const END: u8 = 0xFF;
 
@@ -36,6 +39,18 @@ pub(crate) fn room_prefix(kind: u8, room: &RoomKey) -> Vec<u8> {
 /// A room's prefix and a key of that room.
 pub(crate) fn join(prefix: &[u8], key: &[u8]) -> Vec<u8> {
     [prefix, key].concat()
+}
+
+/// A raw key of a room as what all keys of that room begin with, and the user's key.
+pub(crate) fn split(raw: &[u8]) -> Option<(&[u8], &[u8])> {
+    let ends = raw.iter().enumerate().filter(|(_, byte)| **byte == END);
+    let (third, _) = ends.take(3).nth(2)?;
+    raw.split_at_checked(third + 1)
+}
+
+/// A raw key for a message.
+pub(crate) fn shown(raw: &[u8]) -> String {
+    format!("`{}`", raw.escape_ascii())
 }
 
 /// The first byte string that is above everything which begins with `prefix`; none when there is
@@ -127,6 +142,18 @@ mod tests {
             );
         }
         assert!(different > 40_000);
+    }
+
+    #[test]
+    fn a_raw_key_is_split_behind_its_room() {
+        let mut random = Random(0x5eed_0004);
+        for round in 0..20_000 {
+            let (prefix, key) = (room_prefix(b'v', &random.room()), random.text(0));
+            let raw = join(&prefix, key.as_bytes());
+            let parts = (prefix.as_slice(), key.as_bytes());
+            assert_eq!(split(&raw), Some(parts), "round {round}");
+        }
+        assert_eq!(split(b"vp\xffm\xffno end"), None);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Backends behind [`partykit_core::Store`], and the thread that commits for all rooms.
 //!
-//! The map: [`open`] picks a backend by its configuration. `memory` keeps nothing, `sled` keeps
-//! everything in a directory. `directory` guards that directory: one owner, one format. `key`,
-//! `batch` and `scan` are what backends share: how rooms and keys become bytes, how a group of
-//! batches becomes one set of writes, how a range is read lazily. [`Committer`] collects the
-//! batches of many rooms into one `Store::commit`.
+//! The map: [`open`] picks a backend by its configuration. `memory` keeps nothing, `sled` and
+//! `sqlite` keep everything in a directory. `directory` guards that directory: one owner, one
+//! format. `key`, `batch`, `scan` and `space` are what backends share: how rooms and keys become
+//! bytes, how a group of batches becomes one set of writes, how a range is read lazily, whether the
+//! disk has room. [`Committer`] collects the batches of many rooms into one `Store::commit`.
+//! [`upkeep`] is what an operator does: counting, checking, backups.
 //!
 //! Backends are public as nothing but a configuration; what they promise is written at
 //! [`partykit_core::Store`], how they keep it at each backend. Only this crate names a storage
@@ -19,6 +20,9 @@ mod key;
 mod memory;
 mod scan;
 mod sled;
+mod space;
+mod sqlite;
+pub mod upkeep;
 
 #[cfg(feature = "testing")]
 pub mod conformance;
@@ -26,7 +30,7 @@ pub mod conformance;
 mod faulty;
 
 pub use committer::{CommitLane, Committer, OnDone};
-pub use config::{SledOptions, StorageConfig, open};
+pub use config::{SledOptions, SqliteOptions, StorageConfig, open};
 pub use error::StorageError;
 #[cfg(feature = "testing")]
 pub use faulty::{Fault, FaultyStore};

@@ -3,21 +3,21 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
 use partykit_core::{
-    CommitError, CommitSeq, Entry, Range, ReadError, RoomBatch, RoomKey, RoomReader, Store,
+    BackupReport, CheckReport, CommitError, CommitSeq, Compaction, Entry, Range, ReadError,
+    RoomBatch, RoomKey, RoomReader, Store, StoreStats, UpkeepError,
 };
 
 use crate::batch::Group;
-use crate::key::{join, room_prefix};
+use crate::key::{VALUE, after_prefix, join, room_prefix};
 use crate::scan::{Bounds, Scan, user_key};
-
-/// The only kind of record here; the byte is shared with the durable backends' keys.
-const VALUE: u8 = b'v';
+use crate::upkeep::{Archive, Tally};
 
 type Entries = RwLock<BTreeMap<Vec<u8>, Bytes>>;
 
@@ -55,6 +55,66 @@ impl Store for MemoryStore {
     fn close(&self) -> Result<(), CommitError> {
         self.closed.store(true, Ordering::Release);
         Ok(())
+    }
+
+    fn delete_room(&self, room: &RoomKey) -> Result<CommitSeq, CommitError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(CommitError::Io("the store is closed".to_owned()));
+        }
+        let prefix = room_prefix(VALUE, room);
+        let mut entries = self.entries.write();
+        let mut rest = entries.split_off(&prefix);
+        if let Some(after) = after_prefix(&prefix) {
+            entries.append(&mut rest.split_off(&after));
+        }
+        Ok(CommitSeq(self.last.fetch_add(1, Ordering::Relaxed) + 1))
+    }
+
+    fn stats(&self) -> Result<StoreStats, UpkeepError> {
+        let tally = self.tally();
+        Ok(StoreStats {
+            backend: "memory",
+            rooms: tally.rooms,
+            keys: tally.keys,
+            content_bytes: tally.bytes,
+            disk_bytes: 0,
+            free_bytes: Some(0),
+        })
+    }
+
+    fn check(&self) -> Result<CheckReport, UpkeepError> {
+        let tally = self.tally();
+        Ok(CheckReport {
+            rooms: tally.rooms,
+            keys: tally.keys,
+            ..CheckReport::default()
+        })
+    }
+
+    fn compact(&self) -> Result<Compaction, UpkeepError> {
+        Err(UpkeepError::Unsupported {
+            backend: "memory",
+            what: "make its files smaller".to_owned(),
+            instead: "it has none",
+        })
+    }
+
+    fn backup(&self, file: &Path) -> Result<BackupReport, UpkeepError> {
+        let mut archive = Archive::create(file)?;
+        for (key, value) in self.entries.read().iter() {
+            archive.add(key, value)?;
+        }
+        archive.finish()
+    }
+}
+
+impl MemoryStore {
+    fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for (key, value) in self.entries.read().iter() {
+            tally.add(key, value.len() as u64);
+        }
+        tally
     }
 }
 

@@ -11,8 +11,8 @@ use ::sled::{Config, Error, Tree};
 
 use super::shared::guarded;
 use super::value::{TREE_KEY_BYTES_MAX, TREE_VALUE_BYTES_MAX};
-use crate::StorageError;
-use crate::directory::{Directory, sync_directory};
+use crate::directory::{Directory, sync_directory, sync_files};
+use crate::{SledOptions, StorageError};
 
 /// sled's unit of allocation. It decides which records become files of their own: those above
 /// [`RECORD_BYTES_MAX`]. Stored in sled's `conf`, so a change needs a new format version.
@@ -44,28 +44,42 @@ const LINGERING_LOCK: Duration = Duration::from_secs(5);
 /// The log file, by a descriptor of our own.
 pub(super) struct Disk {
     log: File,
+    /// Only a test of tests has them off.
+    syncs: bool,
 }
 
 impl Disk {
     /// Opens sled in a directory that is ours, and the log file for syncing.
     pub(super) fn open(
         directory: &Directory,
-        cache_bytes: u64,
+        options: &SledOptions,
     ) -> Result<(Self, Tree), StorageError> {
         let path = directory.backend_dir();
         wait_for_lock(directory, &path.join("db"))?;
+        remove_unfinished(&path)
+            .map_err(|error| StorageError::io(directory.path(), "tidy sled's files", error))?;
         let config = Config::new()
             .path(&path)
-            .cache_capacity(cache_bytes)
+            .cache_capacity(options.cache_bytes)
             .segment_size(SEGMENT_BYTES)
             .flush_every_ms(None);
         // Only the tree is kept: the rest of a `Db` serves named trees and background flushing.
-        let opened = guarded(|| config.open().map(|db| Tree::clone(&db)));
+        let open = || guarded(|| config.open().map(|db| Tree::clone(&db)));
+        let opened = match open() {
+            // A creation that was interrupted: sled does not write its `conf` so that a part of it
+            // can be told from damage. Nothing was acknowledged before the store was marked.
+            Err(error) if !directory.is_marked() && !matches!(error, Error::Io(_)) => {
+                begin_anew(directory)?;
+                open()
+            }
+            opened => opened,
+        };
         let tree = opened.map_err(|error| open_error(directory, error))?;
         let open = File::options().read(true).write(true).open(path.join("db"));
         let log =
             open.map_err(|error| StorageError::io(directory.path(), "open sled's log", error))?;
-        Ok((Self { log }, tree))
+        let syncs = options.syncs;
+        Ok((Self { log, syncs }, tree))
     }
 
     /// Waits until everything that sled has written to its log is on the disk.
@@ -73,30 +87,43 @@ impl Disk {
     /// A failure must not be tried again: the kernel may have dropped the pages that it could not
     /// write, and would then report success.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.log.sync_data()
+        if self.syncs {
+            self.log.sync_data()
+        } else {
+            Ok(())
+        }
     }
 
     /// Makes everything durable that opening has written: each file, and its name.
     pub(super) fn sync_files(&self, directory: &Directory) -> Result<(), StorageError> {
         let path = directory.backend_dir();
-        let synced = sync_folder(&path)
+        let synced = sync_files(&path)
             .and_then(|()| self.log.sync_all())
             .and_then(|()| sync_directory(directory.path()));
         synced.map_err(|error| StorageError::io(directory.path(), "sync sled's files", error))
     }
 }
 
-/// Syncs each file of a folder, the folders in it, and their names.
-fn sync_folder(path: &Path) -> io::Result<()> {
+/// Removes what an interrupted creation has left.
+fn begin_anew(directory: &Directory) -> Result<(), StorageError> {
+    let path = directory.backend_dir();
+    fs::remove_dir_all(&path)
+        .and_then(|()| fs::create_dir(&path))
+        .map_err(|error| StorageError::io(directory.path(), "begin the store anew", error))
+}
+
+/// Removes snapshots that an earlier opening has begun and not completed. sled would take such a
+/// file for the newest snapshot and refuse to open: it looks at the beginning of the name only.
+fn remove_unfinished(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            sync_folder(&entry.path())?;
-        } else {
-            File::open(entry.path())?.sync_all()?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path())?;
         }
     }
-    sync_directory(path)
+    Ok(())
 }
 
 /// The directory is locked by us, so whoever still has sled's own lock is about to let go.

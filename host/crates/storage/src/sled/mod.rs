@@ -31,6 +31,7 @@ mod disk;
 mod reader;
 mod shared;
 mod store;
+mod upkeep;
 mod value;
 
 pub(crate) use store::SledStore;

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use partykit_core::{Entry, Range, ReadError, RoomKey, RoomReader};
 
 use super::shared::Shared;
-use super::value::{Head, VALUE};
-use crate::key::{join, room_prefix};
+use super::value::Head;
+use crate::key::{VALUE, join, room_prefix, shown};
 use crate::scan::{Bounds, Scan, user_key};
 
 pub(super) struct SledReader {
@@ -52,7 +52,11 @@ impl RoomReader for SledReader {
     }
 }
 
-fn chunk(tree: &Tree, bounds: &Bounds, count: usize) -> Result<Vec<(Vec<u8>, IVec)>, Error> {
+pub(super) fn chunk(
+    tree: &Tree,
+    bounds: &Bounds,
+    count: usize,
+) -> Result<Vec<(Vec<u8>, IVec)>, Error> {
     let range = match &bounds.high {
         Some(high) => tree.range(bounds.low.as_slice()..high.as_slice()),
         None => tree.range(bounds.low.as_slice()..),
@@ -101,7 +105,11 @@ fn get(shared: &Shared, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
 }
 
 /// The value of a record; `None` when a piece of it is not there any more.
-fn whole(shared: &Shared, key: &[u8], record: &[u8]) -> Result<Option<Bytes>, ReadError> {
+pub(super) fn whole(
+    shared: &Shared,
+    key: &[u8],
+    record: &[u8],
+) -> Result<Option<Bytes>, ReadError> {
     match Head::parse(record) {
         Some(Head::Inline(value)) => Ok(Some(value)),
         Some(Head::Pieces(address)) => {
@@ -117,9 +125,4 @@ fn whole(shared: &Shared, key: &[u8], record: &[u8]) -> Result<Option<Bytes>, Re
             shown(key)
         ))),
     }
-}
-
-/// A raw key for a message.
-fn shown(key: &[u8]) -> String {
-    format!("`{}`", key.escape_ascii())
 }

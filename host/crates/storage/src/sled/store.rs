@@ -1,19 +1,25 @@
 //! The store itself: opening, committing, closing. See the folder's page for the promises.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::sled::{Batch, Error, Tree};
 use parking_lot::Mutex;
-use partykit_core::{CommitError, CommitSeq, RoomBatch, RoomKey, RoomReader, Store};
+use partykit_core::{
+    BackupReport, CheckReport, CommitError, CommitSeq, Compaction, RoomBatch, RoomKey, RoomReader,
+    Store, StoreStats, UpkeepError,
+};
 
 use super::disk::Disk;
 use super::reader::SledReader;
 use super::shared::{Shared, guarded};
-use super::value::{Address, Head, META, PIECE_BYTES, VALUE, inline};
+use super::upkeep;
+use super::value::{Address, Head, META, PIECE_BYTES, inline};
 use crate::batch::{Group, Written};
 use crate::directory::Directory;
+use crate::key::{VALUE, room_prefix};
+use crate::space::Need;
 use crate::{SledOptions, StorageError};
 
 /// How often the store was opened, eight bytes; there since its creation.
@@ -44,7 +50,7 @@ struct Writer {
 impl SledStore {
     pub(crate) fn open(options: &SledOptions) -> Result<Self, StorageError> {
         let directory = Directory::claim(&options.dir, "sled")?;
-        let (disk, tree) = Disk::open(&directory, options.cache_bytes)?;
+        let (disk, tree) = Disk::open(&directory, options)?;
         let run = begin_run(&directory, &tree)?;
         disk.sync_files(&directory)?;
         directory.mark()?;
@@ -69,7 +75,12 @@ impl SledStore {
             .with(|tree| guarded(|| plan(tree, first, writes)));
         let batch = planned.map_err(CommitError::Io)?.map_err(plan_error)?;
         if let Some(batch) = batch {
-            self.check_space(group.bytes)?;
+            let need = Need {
+                bytes: group.bytes,
+                amplification: WRITE_AMPLIFICATION,
+                free_bytes_min: self.free_bytes_min,
+            };
+            need.check(&self.dir)?;
             self.apply(writer, batch)?;
         }
         writer.next += group.len();
@@ -91,20 +102,6 @@ impl SledStore {
             ));
             CommitError::Ambiguous(error.to_string())
         })
-    }
-
-    fn check_space(&self, bytes: u64) -> Result<(), CommitError> {
-        let disk = rustix::fs::statvfs(&self.dir);
-        let disk = disk.map_err(|error| CommitError::Io(error.to_string()))?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        let needed = bytes
-            .saturating_mul(WRITE_AMPLIFICATION)
-            .saturating_add(self.free_bytes_min);
-        if free < needed {
-            Err(CommitError::NoSpace)
-        } else {
-            Ok(())
-        }
     }
 }
 
@@ -132,6 +129,48 @@ impl Store for SledStore {
         self.shared.end("the store is closed");
         writer.directory = None;
         synced.map_err(|error| CommitError::Io(error.to_string()))
+    }
+
+    fn delete_room(&self, room: &RoomKey) -> Result<CommitSeq, CommitError> {
+        let mut writer = self.writer.lock();
+        let keys = self.shared.keys(&room_prefix(VALUE, room));
+        let keys = keys.map_err(|error| CommitError::Io(error.to_string()))?;
+        let mut group = Group::new(VALUE, vec![empty(room)]);
+        group.writes = keys.into_iter().map(|key| (key, None)).collect();
+        let first = self.write(&mut writer, &mut group)?;
+        Ok(CommitSeq(first))
+    }
+
+    fn stats(&self) -> Result<StoreStats, UpkeepError> {
+        upkeep::stats(&self.shared, &self.dir)
+    }
+
+    fn check(&self) -> Result<CheckReport, UpkeepError> {
+        // sled cannot read a moment of the past: nothing is committed meanwhile.
+        let _writer = self.writer.lock();
+        upkeep::check(&self.shared)
+    }
+
+    fn compact(&self) -> Result<Compaction, UpkeepError> {
+        Err(UpkeepError::Unsupported {
+            backend: "sled",
+            what: "make its files smaller".to_owned(),
+            instead: "back the store up and restore it into a new directory",
+        })
+    }
+
+    fn backup(&self, file: &Path) -> Result<BackupReport, UpkeepError> {
+        let _writer = self.writer.lock();
+        upkeep::backup(&self.shared, file)
+    }
+}
+
+/// A batch that only takes a place in the sequence.
+fn empty(room: &RoomKey) -> RoomBatch {
+    RoomBatch {
+        room: room.clone(),
+        epoch: 1,
+        writes: Vec::new(),
     }
 }
 

@@ -12,8 +12,6 @@ use crate::key::{KEY_BYTES_MAX, ROOM_PREFIX_BYTES_MAX};
 pub(super) const META: u8 = b'm';
 /// First byte of the keys of pieces.
 pub(super) const PIECE: u8 = b'p';
-/// First byte of the keys of values.
-pub(super) const VALUE: u8 = b'v';
 
 /// Most bytes of one piece, and of a value that needs none. Larger ones make nodes that are
 /// expensive to rewrite, smaller ones make more searches for each value.

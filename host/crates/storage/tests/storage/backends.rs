@@ -2,7 +2,7 @@
 
 use partykit_storage::conformance::{CASES, REOPEN_CASES};
 
-use crate::{memory, sled};
+use crate::{memory, sled, sqlite};
 
 #[test]
 fn memory_passes_the_suite() {
@@ -27,5 +27,23 @@ fn sled_passes_the_suite_of_reopening() {
         println!("case: {name}");
         let temp = tempfile::tempdir().unwrap();
         case(&|| sled(temp.path()));
+    }
+}
+
+#[test]
+fn sqlite_passes_the_suite() {
+    for (name, case) in CASES {
+        println!("case: {name}");
+        let temp = tempfile::tempdir().unwrap();
+        case(&|| sqlite(temp.path()));
+    }
+}
+
+#[test]
+fn sqlite_passes_the_suite_of_reopening() {
+    for (name, case) in REOPEN_CASES {
+        println!("case: {name}");
+        let temp = tempfile::tempdir().unwrap();
+        case(&|| sqlite(temp.path()));
     }
 }

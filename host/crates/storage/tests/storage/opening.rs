@@ -77,6 +77,39 @@ fn a_log_of_garbage_is_an_error_and_not_a_panic() {
     assert!(matches!(error, StorageError::Corrupt { .. }), "{error}");
 }
 
+/// sled looks at the beginning of the name only, and takes what it has not finished for the newest.
+#[test]
+fn a_snapshot_that_a_killed_opening_left_unfinished_does_not_keep_sled_from_opening() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = sled(temp.path());
+    store.commit(vec![batch(&room("r"), vec![put("k", "1")])]);
+    store.close().unwrap();
+    drop(store);
+    let unfinished = temp.path().join("sled/snap.FFFFFFFFFFFFFFF0.generating");
+    fs::write(&unfinished, "half").unwrap();
+    let store = sled(temp.path());
+    assert_eq!(get(&*store, &room("r"), "k").unwrap(), "1");
+    assert!(!unfinished.exists());
+}
+
+#[test]
+fn a_sled_that_lost_power_while_it_was_made_is_made_again_and_a_finished_one_is_damaged() {
+    let temp = tempfile::tempdir().unwrap();
+    sled(temp.path()).close().unwrap();
+    let (conf, marker) = (temp.path().join("sled/conf"), temp.path().join("format"));
+    fs::write(&conf, "half of a configuration").unwrap();
+    let error = refused(temp.path());
+    assert!(matches!(error, StorageError::Corrupt { .. }), "{error}");
+    assert_eq!(
+        fs::read(&conf).unwrap(),
+        b"half of a configuration",
+        "left as it was"
+    );
+    fs::remove_file(&marker).unwrap();
+    let store = sled(temp.path());
+    assert!(store.commit(vec![batch(&room("r"), vec![put("k", "1")])])[0].is_ok());
+}
+
 #[test]
 fn with_too_little_space_commits_are_refused_and_reads_go_on() {
     let temp = tempfile::tempdir().unwrap();

@@ -1,0 +1,244 @@
+//! The store itself: opening, committing, closing. See the folder's page for the promises.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use partykit_core::{
+    BackupReport, CheckReport, CommitError, CommitSeq, Compaction, RoomBatch, RoomKey, RoomReader,
+    Store, StoreStats, UpkeepError,
+};
+use rusqlite::{Connection, Error, ErrorCode, Transaction, TransactionBehavior};
+
+use super::database::{self, Writing, is_damage, upkeep_error};
+use super::reader::SqliteReader;
+use super::shared::Shared;
+use super::upkeep::{self, Beside};
+use crate::batch::Group;
+use crate::directory::Directory;
+use crate::key::{VALUE, after_prefix, room_prefix};
+use crate::space::Need;
+use crate::{SqliteOptions, StorageError};
+
+/// Each opening begins a range of 2^40 commits, so that the sequence grows from one run to the
+/// next without a write for each commit. 16 million openings and a trillion commits in each fit.
+const RUN_SHIFT: u32 = 40;
+
+/// The WAL has a group's pages, and then the database too.
+const WRITE_AMPLIFICATION: u64 = 2;
+
+pub(crate) struct SqliteStore {
+    shared: Arc<Shared>,
+    writer: Mutex<Writer>,
+    beside: Beside,
+    dir: PathBuf,
+    free_bytes_min: u64,
+}
+
+/// What only one thread at a time may use.
+struct Writer {
+    next: u64,
+    /// None when the store is closed.
+    open: Option<(Writing, Directory)>,
+}
+
+impl SqliteStore {
+    pub(crate) fn open(options: &SqliteOptions) -> Result<Self, StorageError> {
+        let directory = Directory::claim(&options.dir, "sqlite")?;
+        let (writing, run) = Writing::open(&directory, options)?;
+        directory.mark()?;
+        let file = database::file(&directory.backend_dir());
+        Ok(Self {
+            shared: Arc::new(Shared::new(file.clone())),
+            writer: Mutex::new(Writer {
+                next: run << RUN_SHIFT,
+                open: Some((writing, directory)),
+            }),
+            beside: Beside::new(file),
+            dir: options.dir.clone(),
+            free_bytes_min: options.free_bytes_min,
+        })
+    }
+
+    /// Makes a group durable and returns the number of its first batch.
+    fn write(&self, writer: &mut Writer, group: &mut Group) -> Result<u64, CommitError> {
+        let writes = std::mem::take(&mut group.writes);
+        if !writes.is_empty() {
+            self.check_open()?;
+            let need = Need {
+                bytes: group.bytes,
+                amplification: WRITE_AMPLIFICATION,
+                free_bytes_min: self.free_bytes_min,
+            };
+            need.check(&self.dir)?;
+        }
+        self.transact(writer, group.len(), |transaction| {
+            for (key, written) in &writes {
+                match written {
+                    Some(value) => database::put(transaction, key, value)?,
+                    None => delete(transaction, key)?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs one transaction, durable when this returns, that takes so many places in the sequence.
+    fn transact(
+        &self,
+        writer: &mut Writer,
+        places: u64,
+        work: impl FnOnce(&Transaction<'_>) -> Result<(), Error>,
+    ) -> Result<u64, CommitError> {
+        self.check_open()?;
+        let closed = || CommitError::Io("the store is closed".to_owned());
+        let (writing, _) = writer.open.as_mut().ok_or_else(closed)?;
+        let begun = TransactionBehavior::Immediate;
+        let begun = writing.connection.transaction_with_behavior(begun);
+        let transaction = begun.map_err(|error| undone(&error))?;
+        work(&transaction).map_err(|error| undone(&error))?;
+        let committed = transaction.commit();
+        if let Err(error) = committed {
+            return Err(self.failed_commit(&writing.connection, &error));
+        }
+        // What the WAL has is durable whether it can be copied or not.
+        if let Err(error) = writing.checkpoint()
+            && must_stop(&error)
+        {
+            self.stop(&error);
+        }
+        let first = writer.next;
+        writer.next += places;
+        Ok(first)
+    }
+
+    fn failed_commit(&self, connection: &Connection, error: &Error) -> CommitError {
+        // Without its last frame a transaction does not count, whatever happens later.
+        if is_full(error) && connection.is_autocommit() {
+            return CommitError::NoSpace;
+        }
+        self.stop(error);
+        CommitError::Ambiguous(error.to_string())
+    }
+
+    fn stop(&self, error: &Error) {
+        self.shared.end(&format!(
+            "the store stopped when a write failed ({error}); free the cause and restart"
+        ));
+    }
+
+    /// What reads the whole store, while it may be used.
+    fn usable(&self) -> Result<&Beside, UpkeepError> {
+        match self.shared.ended() {
+            None => Ok(&self.beside),
+            Some(reason) => Err(upkeep::ended(reason)),
+        }
+    }
+
+    fn check_open(&self) -> Result<(), CommitError> {
+        self.shared
+            .ended()
+            .map_or(Ok(()), |reason| Err(CommitError::Io(reason)))
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit(&self, batches: Vec<RoomBatch>) -> Vec<Result<CommitSeq, CommitError>> {
+        let mut group = Group::new(VALUE, batches);
+        let mut writer = self.writer.lock();
+        let outcome = self.write(&mut writer, &mut group);
+        group.results(outcome)
+    }
+
+    fn reader(&self, room: &RoomKey) -> Box<dyn RoomReader> {
+        Box::new(SqliteReader::new(room, self.shared.clone()))
+    }
+
+    fn close(&self) -> Result<(), CommitError> {
+        let mut writer = self.writer.lock();
+        self.shared.end("the store is closed");
+        let Some((writing, directory)) = writer.open.take() else {
+            return Ok(());
+        };
+        // Copies the WAL into the database, when nobody else reads it.
+        let closed = writing.connection.close();
+        drop(directory);
+        closed.map_err(|(_, error)| CommitError::Io(error.to_string()))
+    }
+
+    fn delete_room(&self, room: &RoomKey) -> Result<CommitSeq, CommitError> {
+        let low = room_prefix(VALUE, room);
+        let high = after_prefix(&low).unwrap_or_default();
+        let mut writer = self.writer.lock();
+        // Not held back by a disk that is nearly full: this is how it becomes less so.
+        let place = self.transact(&mut writer, 1, |transaction| {
+            let sql = "DELETE FROM entries WHERE key >= ?1 AND key < ?2";
+            transaction.execute(sql, [&low, &high]).map(|_| ())
+        });
+        place.map(CommitSeq)
+    }
+
+    fn stats(&self) -> Result<StoreStats, UpkeepError> {
+        self.usable()?.stats()
+    }
+
+    fn check(&self) -> Result<CheckReport, UpkeepError> {
+        self.usable()?.check()
+    }
+
+    fn compact(&self) -> Result<Compaction, UpkeepError> {
+        let writer = self.writer.lock();
+        self.usable()?;
+        let Some((writing, directory)) = &writer.open else {
+            return Err(upkeep::ended("the store is closed".to_owned()));
+        };
+        let compacted = upkeep::compact(&writing.connection, directory);
+        compacted.map_err(|error| {
+            if must_stop(&error) {
+                self.stop(&error);
+            }
+            upkeep_error("rewrite the database")(error)
+        })
+    }
+
+    fn backup(&self, file: &Path) -> Result<BackupReport, UpkeepError> {
+        self.usable()?.backup(file)
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        // Readers may live on; they must not keep the files of a store that is gone.
+        self.shared.end("the store is closed");
+    }
+}
+
+fn delete(transaction: &Transaction<'_>, key: &[u8]) -> Result<(), Error> {
+    let sql = "DELETE FROM entries WHERE key = ?1";
+    transaction.prepare_cached(sql)?.execute([key]).map(|_| ())
+}
+
+/// Of something that fails before COMMIT: the transaction is rolled back.
+fn undone(error: &Error) -> CommitError {
+    if is_full(error) {
+        CommitError::NoSpace
+    } else if is_damage(error) {
+        CommitError::Corrupt(error.to_string())
+    } else {
+        CommitError::Io(error.to_string())
+    }
+}
+
+/// Whether an error of something other than a batch means that writing must end: the disk fails.
+/// A full disk and a reader in the way are no such reasons.
+fn must_stop(error: &Error) -> bool {
+    let harmless = matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    );
+    !harmless
+}
+
+fn is_full(error: &Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}

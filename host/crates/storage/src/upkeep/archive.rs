@@ -1,0 +1,273 @@
+//! The file of a backup: every value of a store, in the order of keys, for any backend to restore.
+//!
+//! A line of text says what it is and in which version. Frames follow: length and checksum, four
+//! bytes each, then one byte for the kind and its contents. The checksum goes on from the one of
+//! the frame before, so that frames in another order, left out or repeated are noticed as changed
+//! bytes are. The last frame has the number of entries: a file without it is not whole.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use partykit_core::{BackupReport, UpkeepError};
+
+use crate::StorageError;
+use crate::directory::sync_directory;
+use crate::upkeep::Tally;
+
+const MAGIC: &str = "partykit-backup";
+/// The newest format that this program writes and reads.
+pub(crate) const VERSION: u32 = 1;
+
+const ENTRY: u8 = b'e';
+const END: u8 = b'z';
+
+/// Longest first line: magic, version and the end of the line.
+const HEAD_BYTES_MAX: u64 = 40;
+
+/// A value has at most the bytes of a batch; a longer frame is not one of ours.
+const FRAME_BYTES_MAX: u32 = 160 * 1024 * 1024;
+
+/// Kept apart until it is whole.
+const PARTIAL: &str = "partial";
+
+/// A backup that is being written. Dropped before it is finished, it leaves nothing.
+pub(crate) struct Archive {
+    file: Option<BufWriter<File>>,
+    path: PathBuf,
+    partial: PathBuf,
+    sum: u32,
+    written: u64,
+    tally: Tally,
+}
+
+impl Archive {
+    pub(crate) fn create(path: &Path) -> Result<Self, UpkeepError> {
+        if path.exists() {
+            return Err(UpkeepError::Exists(path.to_owned()));
+        }
+        let mut name = path.as_os_str().to_owned();
+        name.push(".");
+        name.push(PARTIAL);
+        let partial = PathBuf::from(name);
+        let file = File::create(&partial).map_err(|error| failed(&partial, &error))?;
+        let mut archive = Self {
+            file: Some(BufWriter::with_capacity(1 << 16, file)),
+            path: path.to_owned(),
+            partial,
+            sum: 0,
+            written: 0,
+            tally: Tally::default(),
+        };
+        archive.write(format!("{MAGIC} {VERSION}\n").as_bytes())?;
+        Ok(archive)
+    }
+
+    /// Adds an entry by its raw key; keys come in their order.
+    pub(crate) fn add(&mut self, key: &[u8], value: &[u8]) -> Result<(), UpkeepError> {
+        if !self.tally.add(key, value.len() as u64) {
+            let text = format!("the key `{}` is of no room", key.escape_ascii());
+            return Err(UpkeepError::Corrupt(text));
+        }
+        let len = (key.len() as u32).to_le_bytes();
+        self.frame(ENTRY, &[&len, key, value])
+    }
+
+    /// Makes the file durable and gives it its name.
+    pub(crate) fn finish(mut self) -> Result<BackupReport, UpkeepError> {
+        let keys = self.tally.keys.to_le_bytes();
+        self.frame(END, &[&keys])?;
+        let named = self.name();
+        named.map_err(|error| failed(&self.path, &error))?;
+        Ok(BackupReport {
+            rooms: self.tally.rooms,
+            keys: self.tally.keys,
+            file_bytes: self.written,
+        })
+    }
+
+    fn name(&mut self) -> io::Result<()> {
+        if let Some(file) = self.file.take() {
+            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.sync_all()?;
+        }
+        // A link fails where a rename would replace what somebody has put there meanwhile.
+        fs::hard_link(&self.partial, &self.path)?;
+        fs::remove_file(&self.partial)?;
+        sync_directory(folder_of(&self.path))
+    }
+
+    fn frame(&mut self, kind: u8, parts: &[&[u8]]) -> Result<(), UpkeepError> {
+        let len = 1 + parts.iter().map(|part| part.len() as u64).sum::<u64>();
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        let mut sum = crc32fast::Hasher::new_with_initial(self.sum);
+        sum.update(&[kind]);
+        parts.iter().for_each(|part| sum.update(part));
+        self.sum = sum.finalize();
+        self.write(&len.to_le_bytes())?;
+        self.write(&self.sum.to_le_bytes())?;
+        self.write(&[kind])?;
+        parts.iter().try_for_each(|part| self.write(part))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), UpkeepError> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        self.written += bytes.len() as u64;
+        file.write_all(bytes)
+            .map_err(|error| failed(&self.partial, &error))
+    }
+}
+
+impl Drop for Archive {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            drop(fs::remove_file(&self.partial));
+        }
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> UpkeepError {
+    let attempt = format!("write the backup {}", path.display());
+    let reason = error.to_string();
+    UpkeepError::Io { attempt, reason }
+}
+
+/// The entries of a backup, each checked; the last item says whether the file was whole.
+pub(crate) struct Entries {
+    file: BufReader<File>,
+    path: PathBuf,
+    sum: u32,
+    read: u64,
+    ended: bool,
+}
+
+impl Entries {
+    pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
+        let file = File::open(path).map_err(|source| unreadable(path, source))?;
+        let mut file = BufReader::with_capacity(1 << 16, file);
+        let mut head = Vec::new();
+        let mut reading = Read::take(&mut file, HEAD_BYTES_MAX);
+        let read = io::BufRead::read_until(&mut reading, b'\n', &mut head);
+        read.map_err(|source| unreadable(path, source))?;
+        let head = String::from_utf8_lossy(&head);
+        let version = match head
+            .strip_suffix('\n')
+            .and_then(|head| head.split_once(' '))
+        {
+            Some((MAGIC, version)) => version.parse().ok(),
+            _ => None,
+        };
+        let file_name = path.to_owned();
+        match version {
+            None => Err(StorageError::NoBackup { file: file_name }),
+            Some(found) if found > VERSION => Err(StorageError::NewerBackup {
+                file: file_name,
+                found,
+                supported: VERSION,
+            }),
+            Some(_) => Ok(Self {
+                file,
+                path: file_name,
+                sum: 0,
+                read: 0,
+                ended: false,
+            }),
+        }
+    }
+
+    /// The next entry; none behind the last frame of a whole file.
+    fn read(&mut self) -> Result<Option<(Vec<u8>, Bytes)>, StorageError> {
+        let len = u32::from_le_bytes(self.bytes()?);
+        let sum = u32::from_le_bytes(self.bytes()?);
+        if len == 0 || len > FRAME_BYTES_MAX {
+            return Err(self.damaged("a length is wrong"));
+        }
+        let mut frame = vec![0; len as usize];
+        self.fill(&mut frame)?;
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.sum);
+        hasher.update(&frame);
+        self.sum = hasher.finalize();
+        if self.sum != sum {
+            return Err(self.damaged("a checksum is wrong"));
+        }
+        match frame.split_first() {
+            Some((&ENTRY, rest)) => {
+                self.read += 1;
+                let entry = split_entry(rest);
+                let entry = entry.ok_or_else(|| self.damaged("an entry cannot be understood"))?;
+                Ok(Some(entry))
+            }
+            Some((&END, rest)) if rest == self.read.to_le_bytes() => self.at_end().map(|()| None),
+            _ => Err(self.damaged("a frame cannot be understood")),
+        }
+    }
+
+    fn at_end(&mut self) -> Result<(), StorageError> {
+        let mut byte = [0];
+        match self.file.read(&mut byte) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(self.damaged("something follows its end")),
+            Err(error) => Err(unreadable(&self.path, error)),
+        }
+    }
+
+    fn bytes(&mut self) -> Result<[u8; 4], StorageError> {
+        let mut bytes = [0; 4];
+        self.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), StorageError> {
+        let filled = self.file.read_exact(bytes);
+        filled.map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => self.damaged("its end is missing"),
+            _ => unreadable(&self.path, error),
+        })
+    }
+
+    fn damaged(&self, what: &str) -> StorageError {
+        StorageError::DamagedBackup {
+            file: self.path.clone(),
+            what: format!("{what} after {} entries", self.read),
+        }
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<(Vec<u8>, Bytes), StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let entry = self.read().transpose();
+        self.ended = !matches!(entry, Some(Ok(_)));
+        entry
+    }
+}
+
+fn split_entry(entry: &[u8]) -> Option<(Vec<u8>, Bytes)> {
+    let (len, rest) = entry.split_first_chunk()?;
+    let (key, value) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+    Some((key.to_vec(), Bytes::copy_from_slice(value)))
+}
+
+fn unreadable(path: &Path, source: io::Error) -> StorageError {
+    let dir = path.to_owned();
+    let attempt = "read the backup";
+    StorageError::Io {
+        dir,
+        attempt,
+        source,
+    }
+}

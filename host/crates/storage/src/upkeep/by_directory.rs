@@ -1,0 +1,93 @@
+//! The upkeep of a store that this process does not serve rooms from: by its directory.
+//!
+//! What only reads works beside a host where the backend allows it (SQLite). Everything else takes
+//! the directory for itself, and is refused while a host has it. Nothing is made where there is
+//! no store.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use partykit_core::{BackupReport, CheckReport, Compaction, Store, StoreStats};
+
+use crate::StorageError;
+use crate::config::{StorageConfig, open};
+use crate::directory::Directory;
+use crate::sqlite::Beside;
+
+/// A store, by the way in which it can be reached.
+enum Reached {
+    Beside(Beside),
+    Owned(Arc<dyn Store>),
+}
+
+/// Counts what a store holds.
+///
+/// # Errors
+/// There is no store, it is in use, or it cannot be read.
+pub fn stats(dir: &Path) -> Result<StoreStats, StorageError> {
+    let stats = match reach(dir)? {
+        Reached::Beside(store) => store.stats(),
+        Reached::Owned(store) => closing(&*store, |store| store.stats()),
+    };
+    Ok(stats?)
+}
+
+/// Reads everything and looks for damage.
+///
+/// # Errors
+/// There is no store, it is in use, or it cannot be read. Damage that was found is in the report;
+/// damage that keeps the store from being opened is an error.
+pub fn check(dir: &Path) -> Result<CheckReport, StorageError> {
+    let report = match reach(dir)? {
+        Reached::Beside(store) => store.check(),
+        Reached::Owned(store) => closing(&*store, |store| store.check()),
+    };
+    Ok(report?)
+}
+
+/// Writes a backup.
+///
+/// # Errors
+/// There is no store, it is in use, it cannot be read, or the file exists or cannot be written.
+pub fn backup(dir: &Path, file: &Path) -> Result<BackupReport, StorageError> {
+    let report = match reach(dir)? {
+        Reached::Beside(store) => store.backup(file),
+        Reached::Owned(store) => closing(&*store, |store| store.backup(file)),
+    };
+    Ok(report?)
+}
+
+/// Makes a store smaller.
+///
+/// # Errors
+/// There is no store, it is in use, its backend cannot, or the disk failed.
+pub fn compact(dir: &Path) -> Result<Compaction, StorageError> {
+    let store = open(&existing(dir)?)?;
+    Ok(closing(&*store, |store| store.compact())?)
+}
+
+fn reach(dir: &Path) -> Result<Reached, StorageError> {
+    let config = existing(dir)?;
+    if let StorageConfig::Sqlite(options) = &config {
+        let folder = options.dir.join("sqlite");
+        return Ok(Reached::Beside(Beside::of(&folder)));
+    }
+    Ok(Reached::Owned(open(&config)?))
+}
+
+/// The store that is there, by its marker.
+fn existing(dir: &Path) -> Result<StorageConfig, StorageError> {
+    let Some(backend) = Directory::backend_of(dir)? else {
+        return Err(StorageError::NoStore {
+            dir: dir.to_owned(),
+        });
+    };
+    StorageConfig::named(&backend, dir)
+}
+
+fn closing<T>(store: &dyn Store, work: impl FnOnce(&dyn Store) -> T) -> T {
+    let done = work(store);
+    // Nothing was written that would be lost if this fails.
+    drop(store.close());
+    done
+}
