@@ -2,8 +2,8 @@
 //!
 //! What a room allocates must lie apart from the image: a block of the image that was free would
 //! make a whole page of it private, and c/image.h tells the image's objects by their address. So
-//! [`seal`] ends the first heap. Its blocks stay where they are; one that is freed is forgotten, one
-//! that grows is copied into the second heap.
+//! [`seal`] ends the first heap. Its blocks stay where they are; one that is freed is forgotten,
+//! one that grows is copied into the second heap.
 
 #![allow(unsafe_code, reason = "the allocator, and names that C code knows")]
 

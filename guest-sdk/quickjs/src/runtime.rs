@@ -1,6 +1,7 @@
 //! The QuickJS engine of this guest: made once by [`prepare`], given its code once by [`load`],
-//! entered once for each event by [`enter`]. Owns the job queue's draining and the report of unhandled rejections; what an event
-//! means is decided in JavaScript (guest-sdk/js/party/dispatch.js).
+//! entered once for each event by [`enter`]. Owns the job queue's draining and the report of
+//! unhandled rejections; what an event means is decided in JavaScript
+//! (guest-sdk/js/party/dispatch.js).
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::mem::ManuallyDrop;
@@ -18,9 +19,9 @@ use crate::{host, modules, natives};
 
 /// Bytes of stack that code may use before it meets a RangeError. The shadow stack is 4 MiB
 /// (artifact/build/nested.rs), and wasm's own stack must be large enough for what takes that much
-/// of it (`max_wasm_stack` of the host; c/frame.h says how the two are kept at one ratio). What lies
-/// between this and 4 MiB serves the frames below the first JavaScript one and what a deepest frame
-/// may still call.
+/// of it (`max_wasm_stack` of the host; c/frame.h says how the two are kept at one ratio). What
+/// lies between this and 4 MiB serves the frames below the first JavaScript one and what a deepest
+/// frame may still call.
 const STACK_BYTES: usize = 2304 * 1024;
 
 /// Functions of guest-sdk/js/bootstrap.js that events are delivered to, by their index.

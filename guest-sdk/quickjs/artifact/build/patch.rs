@@ -42,10 +42,10 @@ const REPLACEMENTS: &[(&str, &str, usize)] = &[
     ),
     // Blocks of the image are not freed: their place would be given to an object of the room.
     (
-        "static void js_arena_free(JSRuntime *rt, void *ptr)\n{\n    JSMallocBlockHeader *b;\n\n    \
-         if (!ptr)\n        return;",
-        "static void js_arena_free(JSRuntime *rt, void *ptr)\n{\n    JSMallocBlockHeader *b;\n\n    \
-         if (!ptr || partykit_in_image(ptr))\n        return;",
+        "static void js_arena_free(JSRuntime *rt, void *ptr)\n{\n    JSMallocBlockHeader *b;\n\n\
+         \x20   if (!ptr)\n        return;",
+        "static void js_arena_free(JSRuntime *rt, void *ptr)\n{\n    JSMallocBlockHeader *b;\n\n\
+         \x20   if (!ptr || partykit_in_image(ptr))\n        return;",
         1,
     ),
     // A small room uses a dozen sizes of blocks: a page for each of them would be most of it. In

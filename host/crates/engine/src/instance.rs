@@ -3,8 +3,8 @@
 //!
 //! [`Machine`] is a store ready to be called, whatever kind of component is in it; making one is
 //! the only place where a component is instantiated, on a memory that begins with an image.
-//! [`WasmGuest`] is what `rooms` sees. Neither knows which exports an event becomes (`turn`) nor how code gets into
-//! a JavaScript guest (`js`).
+//! [`WasmGuest`] is what `rooms` sees. Neither knows which exports an event becomes (`turn`) nor
+//! how code gets into a JavaScript guest (`js`).
 
 use std::mem;
 use std::sync::Arc;

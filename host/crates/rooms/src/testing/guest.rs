@@ -144,6 +144,15 @@ impl Guest for FakeGuest {
     }
 }
 
+fn body_text(what: &BodyEvent) -> String {
+    match what {
+        BodyEvent::Piece(piece) => format!("piece {}", String::from_utf8_lossy(piece)),
+        BodyEvent::Finished => "finished".to_owned(),
+        BodyEvent::Failed(why) => format!("failed: {why}"),
+        BodyEvent::Ready => "ready".to_owned(),
+    }
+}
+
 impl FakeGuest {
     fn read(
         &mut self,
@@ -197,16 +206,9 @@ impl FakeGuest {
                 (query(&request.head.url), None, true)
             }
             Event::Body { body, what } => {
-                if self.pumps.take(*body, what, api) {
-                    return (String::new(), None, false);
+                if !self.pumps.take(*body, what, api) {
+                    api.log(LogLevel::Info, format!("body {}", body_text(what)));
                 }
-                let text = match what {
-                    BodyEvent::Piece(piece) => format!("piece {}", String::from_utf8_lossy(piece)),
-                    BodyEvent::Finished => "finished".to_owned(),
-                    BodyEvent::Failed(why) => format!("failed: {why}"),
-                    BodyEvent::Ready => "ready".to_owned(),
-                };
-                api.log(LogLevel::Info, format!("body {text}"));
                 (String::new(), None, false)
             }
             Event::Abort { .. } => {
