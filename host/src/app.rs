@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Deployment, HostLimits};
 use crate::driver::Directory;
+use crate::live::Live;
 use crate::log::LogSink;
 
 pub(crate) struct App {
@@ -19,6 +20,8 @@ pub(crate) struct App {
     /// Every open socket, so that shutdown can wait for their last frames.
     pub(crate) sockets: TaskTracker,
     pub(crate) deployment: RwLock<Arc<Deployment>>,
+    /// Who tells open pages what changes, in development.
+    pub(crate) live: Option<Live>,
 }
 
 impl App {

@@ -6,6 +6,7 @@
 //! `driver/perform.rs`, `socket/outbound.rs`, `socket/write.rs`.
 
 mod app;
+mod assets;
 mod body;
 mod clock;
 mod config;
@@ -13,6 +14,7 @@ mod driver;
 mod error;
 mod exchange;
 mod host;
+mod live;
 mod load_api;
 mod log;
 mod route;
@@ -20,11 +22,15 @@ mod router;
 mod routes;
 mod server;
 mod socket;
+mod tls;
 
+pub use assets::Assets;
 pub use config::{Config, Deployment, HostLimits, SettingError, StorageConfig};
 pub use error::HostError;
 pub use host::Host;
+pub use live::{Live, Problem};
 pub use log::{LogSink, RequestLine};
+pub use tls::{Tls, TlsError};
 
 /// Stack of the threads that run rooms: give it to the runtime. With less, each turn is run on a
 /// stack of its own, which costs several microseconds.

@@ -1,3 +1,4 @@
 //! One file for each command: its arguments in, done or an error out.
 
+pub(crate) mod completions;
 pub(crate) mod dev;

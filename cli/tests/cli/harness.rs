@@ -2,7 +2,8 @@
 //! `dev` that is ended when its test ends.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Once;
@@ -132,6 +133,38 @@ impl Running {
             if line.contains(text) {
                 return line;
             }
+        }
+    }
+
+    /// The body of an answer.
+    pub(crate) fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        body.to_owned()
+    }
+
+    /// The line of stdout before "Ready" that contains `text`.
+    pub(crate) fn wait_earlier(&self, text: &str) -> String {
+        let line = self.seen.iter().find(|line| line.contains(text));
+        line.unwrap_or_else(|| panic!("no line with {text:?} in {:#?}", self.seen))
+            .clone()
+    }
+
+    /// The next line of stderr that contains `text`.
+    pub(crate) fn wait_for_error(&mut self, text: &str) -> String {
+        let mut seen = Vec::new();
+        loop {
+            let Ok(line) = self.stderr.recv_timeout(LIMIT) else {
+                panic!("no line with {text:?}; stderr: {seen:#?}");
+            };
+            if line.contains(text) {
+                return line;
+            }
+            seen.push(line);
         }
     }
 
