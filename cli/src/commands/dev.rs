@@ -80,8 +80,8 @@ async fn start(args: DevArgs, output: Output) -> Result<(Workshop, Served, Watch
         source,
     })?;
     let mut workshop = Workshop::open(args, cwd, output).await?;
-    let watch = Watch::start()?;
-    let served = workshop.start().await?;
+    let mut watch = Watch::start()?;
+    let served = workshop.start(&mut watch).await?;
     Ok((workshop, served, watch))
 }
 

@@ -55,16 +55,21 @@ impl Watch {
         })
     }
 
-    /// Watches these folders from now on and no others. A folder that is gone is passed over.
+    /// Watches these folders from now on and no others, and says which of them it did not watch
+    /// before. A folder that is gone is passed over.
     ///
     /// # Errors
     /// The system has no more watches to give.
-    pub(crate) fn set(&mut self, folders: BTreeSet<PathBuf>) -> Result<(), WatchError> {
+    pub(crate) fn set(
+        &mut self,
+        folders: BTreeSet<PathBuf>,
+    ) -> Result<BTreeSet<PathBuf>, WatchError> {
         for gone in self.watched.difference(&folders) {
             // It may have been removed from the disk, and its watch with it.
             let _ = self.watcher.unwatch(gone);
         }
         let mut watched: BTreeSet<_> = self.watched.intersection(&folders).cloned().collect();
+        let before = watched.clone();
         for folder in folders.difference(&self.watched) {
             match self.watcher.watch(folder, RecursiveMode::NonRecursive) {
                 Ok(()) => {
@@ -78,7 +83,7 @@ impl Watch {
             }
         }
         self.watched = watched;
-        Ok(())
+        Ok(self.watched.difference(&before).cloned().collect())
     }
 
     /// Forgets that a folder is watched: one that was removed and made again is another one.

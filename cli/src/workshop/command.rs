@@ -24,7 +24,7 @@ impl Workshop {
         };
         match run(&command, self.output).await {
             Ok(()) => {
-                self.mend(Area::Command, served);
+                self.mend(Area::Command);
                 true
             }
             Err(error) => {

@@ -9,7 +9,7 @@ mod troubles;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -48,6 +48,10 @@ pub(crate) struct Workshop {
     warnings: Option<String>,
     troubles: Troubles,
     asked: Arc<Notify>,
+    /// When the last build began.
+    built_at: SystemTime,
+    /// What is served may have been made of older files.
+    is_stale: bool,
 }
 
 impl Workshop {
@@ -60,30 +64,36 @@ impl Workshop {
     pub(crate) async fn work(&mut self, mut watch: Watch, served: &Served) {
         self.look(&mut watch);
         loop {
-            let changes = tokio::select! {
-                changes = watch.changes() => Some(changes),
-                () = self.asked.notified() => None,
-            };
-            let begun = Instant::now();
-            let meaning = match &changes {
-                Some(changes) => self.meaning(changes, &mut watch),
-                None => Meaning {
-                    configuration: true,
-                    command: true,
+            let meaning = if std::mem::take(&mut self.is_stale) {
+                Meaning {
                     code: true,
                     ..Meaning::default()
-                },
+                }
+            } else {
+                tokio::select! {
+                    changes = watch.changes() => self.meaning(&changes, &mut watch),
+                    () = self.asked.notified() => Meaning {
+                        configuration: true,
+                        command: true,
+                        code: true,
+                        ..Meaning::default()
+                    },
+                }
             };
+            let begun = Instant::now();
             if !meaning.is_nothing() {
                 self.output.detail(format!("Changed: {meaning:?}"));
+                let had_any = self.troubles.has_any();
                 self.answer(meaning, &mut watch, served, begun).await;
+                self.tell_rest(had_any, served);
             }
             self.look(&mut watch);
         }
     }
 
-    /// Looks where something can happen now.
-    fn look(&self, watch: &mut Watch) {
+    /// Looks where something can happen now. What has happened there since the last build, before
+    /// anybody looked, is a reason to build again; so is a new folder, where a build failed.
+    fn look(&mut self, watch: &mut Watch) {
         let command = self.plan.command.iter().flat_map(|command| &command.watch);
         let trees = [self.plan.root.clone(), self.cwd.clone()]
             .into_iter()
@@ -95,9 +105,21 @@ impl Workshop {
             files: self.inputs(),
             except: self.plan.state.clone().map(real),
         };
-        if let Err(error) = watch.set(folders(&interest)) {
-            let text = crate::wording::chain(&error);
-            self.output.warning(format!("{text}; press r to bundle again"));
+        match watch.set(folders(&interest)) {
+            Ok(new) => {
+                let in_new = |file: &&PathBuf| file.parent().is_some_and(|at| new.contains(at));
+                let changed = |file: &PathBuf| {
+                    let modified = file.metadata().and_then(|metadata| metadata.modified());
+                    modified.is_ok_and(|time| time >= self.built_at)
+                };
+                self.is_stale = interest.files.iter().filter(in_new).any(changed)
+                    || (self.troubles.has_any() && !new.is_empty());
+            }
+            Err(error) => {
+                let text = crate::wording::chain(&error);
+                self.output
+                    .warning(format!("{text}; press r to bundle again"));
+            }
         }
     }
 
@@ -151,6 +173,7 @@ impl Workshop {
             build = true;
         }
         if build {
+            self.built_at = SystemTime::now();
             self.build_server(served, begun).await;
             self.build_client(served, begun).await;
         }
@@ -174,7 +197,7 @@ impl Workshop {
             // Comments have no code, and yet move every line.
             served.set_stack_map(bundle.stack_map.take());
             self.output.detail("The bundle is the same as before");
-            return self.mend(Area::Server, served);
+            return self.mend(Area::Server);
         }
         match served.check(&self.plan, &bundle).await {
             Err(text) => {
@@ -194,7 +217,7 @@ impl Workshop {
         self.output.reloaded(&main, bundle.code.len(), begun.elapsed());
         self.code = bundle.code;
         self.env.clone_from(&self.plan.vars);
-        self.mend(Area::Server, served);
+        self.mend(Area::Server);
     }
 
     async fn build_client(&mut self, served: &Served, begun: Instant) {
@@ -202,7 +225,7 @@ impl Workshop {
             if self.client_bundle.take().is_some() {
                 served.replace_assets(&self.plan, None);
             }
-            return self.mend(Area::Client, served);
+            return self.mend(Area::Client);
         };
         let recipe = client.recipe(&self.address);
         let made = match self.builds.build(Side::Client, recipe).await {
@@ -221,7 +244,7 @@ impl Workshop {
                 served.live.reload();
             }
         }
-        self.mend(Area::Client, served);
+        self.mend(Area::Client);
     }
 
     /// Said once, and again only when they are others.

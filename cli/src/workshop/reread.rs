@@ -63,7 +63,7 @@ impl Workshop {
                 return None;
             }
         };
-        self.mend(Area::Configuration, served);
+        self.mend(Area::Configuration);
         let mut plan = read.plan;
         keep_what_cannot_change(&mut plan, &self.plan, self.output);
         if plan == self.plan {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 
@@ -23,6 +23,7 @@ use crate::host::{self, Ground, Served};
 use crate::output::Output;
 use crate::paths::relative;
 use crate::plan::{DEFAULT_PORT, Port};
+use crate::watch::Watch;
 use crate::wording::{milliseconds, size};
 
 /// A free port can be taken by somebody else before we listen on it, but not this often.
@@ -74,15 +75,20 @@ impl Workshop {
             warnings: None,
             troubles: Troubles::default(),
             asked: Arc::new(Notify::new()),
+            built_at: SystemTime::now(),
+            is_stale: false,
             plan,
         })
     }
 
-    /// Builds, and serves what comes of it on the port that was asked for or a free one.
+    /// Builds, and serves what comes of it on the port that was asked for or a free one. What
+    /// changes from now on is noticed by `watch`.
     ///
     /// # Errors
     /// There is no bundle, or no host.
-    pub(crate) async fn start(&mut self) -> Result<Served, CliError> {
+    pub(crate) async fn start(&mut self, watch: &mut Watch) -> Result<Served, CliError> {
+        self.look(watch);
+        self.built_at = SystemTime::now();
         let tls = self.tls()?;
         let cache = cache_dir();
         let engines = cache.as_deref().map(cache_dir::engines);

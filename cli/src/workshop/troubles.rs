@@ -46,12 +46,15 @@ impl Workshop {
         served.live.set_problem(self.troubles.problem());
     }
 
-    pub(super) fn mend(&mut self, area: Area, served: &Served) {
-        if self.troubles.by_area.remove(&area).is_none() {
-            return;
-        }
+    /// There is nothing wrong there. Told when all is done that follows from it.
+    pub(super) fn mend(&mut self, area: Area) {
+        self.troubles.by_area.remove(&area);
+    }
+
+    /// What is wrong still; or that nothing is any more, where something was.
+    pub(super) fn tell_rest(&self, had_any: bool, served: &Served) {
         served.live.set_problem(self.troubles.problem());
-        if !self.troubles.has_any() {
+        if had_any && !self.troubles.has_any() {
             self.output.mended();
         }
     }

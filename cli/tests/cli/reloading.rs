@@ -125,8 +125,8 @@ fn variables_and_configuration_are_read_again() {
     assert_eq!(running.get("/party/r"), "dot two");
     project.write("partykit.json", config("two"));
     running.wait_for("Mended");
-    project.write("partykit.json", config("two").replace("persist", "port: 1, persist"));
-    running.wait_for_error("\"port\" takes effect at the next start");
+    project.write("partykit.json", config("two").replace("persist: false", "persist: 'kept'"));
+    running.wait_for_error("\"persist\" takes effect at the next start");
 }
 
 #[test]
@@ -239,17 +239,16 @@ fn a_day_reads_like_this() {
     assert_eq!(running.exit_code(), Some(0));
     let seen: Vec<_> = running.seen.iter().map(|line| steady(line)).collect();
     let version = steady(concat!("partykit ", env!("CARGO_PKG_VERSION")));
-    let ready = format!("Ready on http://localhost:{}", running.port);
     let expected = [
         version.as_str(),
         "",
         "Loading environment variables from .env",
         "Built src/server.ts: N B in N ms",
-        &ready,
+        "Ready on http://localhost:N",
         "GET /party/r N (N ms)",
         "Reloaded src/server.ts: N B in N ms",
         "Mended",
-        "GET /party/r?x=1 N (N ms)",
+        "GET /party/r?x=N N (N ms)",
         "Stopping",
     ];
     assert_eq!(seen, expected);

@@ -343,7 +343,11 @@ fn https_is_served_with_a_certificate_of_its_own_or_the_one_that_is_given() {
     project.write("wrong.pem", "nothing");
     for (file, expected) in [
         ("none.pem", "error: none.pem cannot be read\n"),
-        ("wrong.pem", "error: HTTPS cannot be served\n  because: the certificate cannot be read"),
+        (
+            "wrong.pem",
+            "error: the host could not be started\n  because: HTTPS cannot be served\n  \
+             because: the certificate cannot be read\n",
+        ),
     ] {
         let mut arguments = arguments[..6].to_vec();
         arguments.extend(["--https-cert-path", file, "--https-key-path", own]);
