@@ -96,11 +96,21 @@ pub(crate) struct DevArgs {
     pub(crate) https: bool,
 
     /// The key of the certificate, PEM
-    #[arg(long, value_name = "FILE", alias = "https-key", requires = "https_cert_path")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        alias = "https-key",
+        requires = "https_cert_path"
+    )]
     pub(crate) https_key_path: Option<PathBuf>,
 
     /// A certificate to serve HTTPS with, PEM, with those that vouch for it behind it
-    #[arg(long, value_name = "FILE", alias = "https-cert", requires = "https_key_path")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        alias = "https-cert",
+        requires = "https_key_path"
+    )]
     pub(crate) https_cert_path: Option<PathBuf>,
 
     /// Write the address into this file as JSON when it is served

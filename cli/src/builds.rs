@@ -100,7 +100,11 @@ impl Builds {
         };
         let built = running.build(side, recipe).await?;
         let rejected = !built.errors.is_empty();
-        let problems = if rejected { &built.errors } else { &built.warnings };
+        let problems = if rejected {
+            &built.errors
+        } else {
+            &built.warnings
+        };
         let mut kind = ReportKind {
             is_warning: !rejected,
             color: self.color,
@@ -137,7 +141,10 @@ impl Running {
             Some(kept) => kept,
             None => {
                 let flags = recipe.flags.clone();
-                let made = self.service.context(&recipe.root, &recipe.entries, flags).await?;
+                let made = self
+                    .service
+                    .context(&recipe.root, &recipe.entries, flags)
+                    .await?;
                 match made {
                     Ok(context) => kept.insert(Kept { recipe, context }),
                     Err(refused) => return Ok(refused),

@@ -132,10 +132,18 @@ impl ServerCode {
             inputs: built.inputs,
         };
         for file in built.files {
-            if file.path.extension().is_some_and(|extension| extension == "map") {
+            if file
+                .path
+                .extension()
+                .is_some_and(|extension| extension == "map")
+            {
                 let folder = self.folder.path();
                 bundle.stack_map = StackMap::parse(&file.contents, folder, &self.root);
-            } else if file.path.extension().is_some_and(|extension| extension == "js") {
+            } else if file
+                .path
+                .extension()
+                .is_some_and(|extension| extension == "js")
+            {
                 bundle.code = String::from_utf8_lossy(&file.contents).into_owned();
             }
         }

@@ -100,13 +100,16 @@ impl ClientCode {
         ];
         let on = switches.into_iter().filter(|(on, _)| *on);
         options.extend(on.map(|(_, option)| option.to_owned()));
-        options.extend(build.external.iter().map(|name| format!("--external:{name}")));
+        options.extend(
+            build
+                .external
+                .iter()
+                .map(|name| format!("--external:{name}")),
+        );
         options.extend(pairs("alias", &build.alias));
         options.extend(pairs("loader", &build.loader));
-        let mut define = BTreeMap::from([(
-            "PARTYKIT_HOST".to_owned(),
-            Value::from(host).to_string(),
-        )]);
+        let mut define =
+            BTreeMap::from([("PARTYKIT_HOST".to_owned(), Value::from(host).to_string())]);
         define.extend(self.define.clone());
         define.extend(build.define.clone());
         options.extend(pairs("define", &define));
@@ -179,11 +182,23 @@ mod tests {
             ..ClientBuild::default()
         })
         .options("h");
-        for option in ["--minify", "--external:react", "--alias:a=b", "--loader:.svg=dataurl", "--define:B=2"] {
-            assert!(options.contains(&option.to_owned()), "{option}: {options:?}");
+        for option in [
+            "--minify",
+            "--external:react",
+            "--alias:a=b",
+            "--loader:.svg=dataurl",
+            "--define:B=2",
+        ] {
+            assert!(
+                options.contains(&option.to_owned()),
+                "{option}: {options:?}"
+            );
         }
         for option in ["--splitting", "--sourcemap", "--define:B=1"] {
-            assert!(!options.contains(&option.to_owned()), "{option}: {options:?}");
+            assert!(
+                !options.contains(&option.to_owned()),
+                "{option}: {options:?}"
+            );
         }
     }
 

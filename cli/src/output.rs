@@ -174,9 +174,9 @@ impl Output {
     pub(crate) fn trouble(self, trouble: &Trouble) {
         match self.reader {
             Reader::Program => {
-                let place = trouble.place.as_ref().map(|(file, line, column)| {
-                    json!({"file": file, "line": line, "column": column})
-                });
+                let place = trouble.place.as_ref().map(
+                    |(file, line, column)| json!({"file": file, "line": line, "column": column}),
+                );
                 let Trouble { title, plain, .. } = trouble;
                 let fields = json!({"title": title, "text": plain, "place": place});
                 self.event("trouble", fields);
@@ -184,7 +184,11 @@ impl Output {
             Reader::Person => {
                 let word = paint(self.color_err, Look::Red, "error:");
                 let Trouble { title, report, .. } = trouble;
-                let note = paint(self.color_err, Look::Dim, "The last good code goes on running.");
+                let note = paint(
+                    self.color_err,
+                    Look::Dim,
+                    "The last good code goes on running.",
+                );
                 err(&format!("\n{word} {title}\n\n{report}\n\n{note}"));
             }
         }

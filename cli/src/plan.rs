@@ -294,7 +294,9 @@ mod tests {
         let variables = ["A", "B", "C", "not-a-name"];
         let files = [EnvFile {
             path: ".env".into(),
-            variables: variables.map(|name| (name.to_owned(), "it's \"x\"".to_owned())).into(),
+            variables: variables
+                .map(|name| (name.to_owned(), "it's \"x\"".to_owned()))
+                .into(),
         }];
         let args = DevArgs {
             with_env: true,

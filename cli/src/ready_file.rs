@@ -17,7 +17,9 @@ impl ReadyFile {
     /// # Errors
     /// Its folder cannot be written.
     pub(crate) fn write(path: &Path, url: &str, port: u16) -> io::Result<Self> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
         let told = json!({"url": url, "port": port, "pid": std::process::id()});
         writeln!(file, "{told}")?;

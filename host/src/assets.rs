@@ -79,7 +79,13 @@ mod tests {
 
     fn assets() -> (tempfile::TempDir, Assets) {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["index.html", "sub/index.html", "a b.txt", ".env", "node_modules/x.js"] {
+        for name in [
+            "index.html",
+            "sub/index.html",
+            "a b.txt",
+            ".env",
+            "node_modules/x.js",
+        ] {
             let file = folder.path().join(name);
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(file, name).unwrap();

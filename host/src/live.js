@@ -6,8 +6,9 @@
   const STYLE = `
     :host { position: fixed; inset: 0; z-index: 2147483647; }
     div { box-sizing: border-box; height: 100%; overflow: auto; padding: 5vh 5vw;
-      background: rgb(20 20 24 / 0.92); color: #e8e8ea; font: 14px/1.5 ui-monospace, Menlo, Consolas, monospace; }
+      background: rgb(20 20 24 / 0.96); color: #e8e8ea; font: 14px/1.5 ui-monospace, Menlo, Consolas, monospace; }
     h1 { margin: 0 0 1em; font: 600 20px/1.3 system-ui, sans-serif; color: #ff7b72; }
+    h1::first-letter { text-transform: uppercase; }
     pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; }
     p { margin: 2em 0 0; font: 13px system-ui, sans-serif; color: #9a9aa2; }`;
   const address = new URL("/__partykit/live", document.currentScript.src);

@@ -134,7 +134,9 @@ fn quoted(text: &str) -> String {
 pub(crate) fn with_script(page: &[u8]) -> Vec<u8> {
     let tag = format!("<script src=\"{SCRIPT_PATH}\"></script>");
     let at = after(page, b"<head").or_else(|| after(page, b"<!doctype"));
-    let (before, rest) = page.split_at_checked(at.unwrap_or(0)).unwrap_or((page, &[]));
+    let (before, rest) = page
+        .split_at_checked(at.unwrap_or(0))
+        .unwrap_or((page, &[]));
     [before, tag.as_bytes(), rest].concat()
 }
 
@@ -164,8 +166,14 @@ mod tests {
     #[test]
     fn the_script_comes_first_in_the_head_and_never_before_the_document_type() {
         for (page, expected) in [
-            ("<!DOCTYPE html><html><HEAD lang='x'><title>", "<!DOCTYPE html><html><HEAD lang='x'>|<title>"),
-            ("<!doctype html><header>x</header>", "<!doctype html>|<header>x</header>"),
+            (
+                "<!DOCTYPE html><html><HEAD lang='x'><title>",
+                "<!DOCTYPE html><html><HEAD lang='x'>|<title>",
+            ),
+            (
+                "<!doctype html><header>x</header>",
+                "<!doctype html>|<header>x</header>",
+            ),
             ("<p>bare", "|<p>bare"),
             ("<head", "|<head"),
             ("", "|"),
@@ -179,7 +187,10 @@ mod tests {
         let live = Live::default();
         let mut page = live.listen();
         let first = page.next().await.unwrap();
-        assert!(first.ends_with("\"pages\":0,\"styles\":0,\"problem\":null}"), "{first}");
+        assert!(
+            first.ends_with("\"pages\":0,\"styles\":0,\"problem\":null}"),
+            "{first}"
+        );
         let problem = Problem {
             title: "a \"b\"".to_owned(),
             text: "c\n\\d".to_owned(),

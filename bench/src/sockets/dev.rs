@@ -184,7 +184,9 @@ impl Running {
     fn ask(&self) -> std::io::Result<String> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(b"GET /party/day HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+        stream.write_all(
+            b"GET /party/day HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+        )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)
@@ -198,7 +200,10 @@ impl Drop for Running {
             // The group, so that nothing of it is left.
             let group = format!("-{}", self.child.id());
             let mut kill = Command::new("kill");
-            let _ = kill.args(["-TERM", "--", &group]).stderr(Stdio::null()).status();
+            let _ = kill
+                .args(["-TERM", "--", &group])
+                .stderr(Stdio::null())
+                .status();
         }
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(10) {

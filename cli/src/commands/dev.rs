@@ -55,8 +55,7 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<(), CliError> {
     let url = format!("{scheme}://localhost:{port}");
     output.ready(&url, port);
     let ready_file = ready_path.map(|path| {
-        ReadyFile::write(&path, &url, port)
-            .map_err(|source| CliError::ReadyFile { path, source })
+        ReadyFile::write(&path, &url, port).map_err(|source| CliError::ReadyFile { path, source })
     });
     let _ready_file = ready_file.transpose()?;
     let mut keys = wants_keys.then(|| keys(output)).flatten();

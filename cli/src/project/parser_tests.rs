@@ -26,9 +26,46 @@ impl Dice {
 
 /// What mistakes are made of.
 const PIECES: &[&str] = &[
-    "{", "}", "[", "]", ",", ":", "\"", "'", "/*", "*/", "//", "\\", "\\u12", "\n", "\r", "\t", "null",
-    "true", "NaN", "-", "+", "0x", "1e999", "1e-999", "99999999999999999999999", ".", "\u{feff}", "\u{0}",
-    "\u{2028}", "ä", "🎈", "\"port\"", "serve", "build", "entry", "vars", "__proto__", "\"\"", "{}", "[[[[",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "'",
+    "/*",
+    "*/",
+    "//",
+    "\\",
+    "\\u12",
+    "\n",
+    "\r",
+    "\t",
+    "null",
+    "true",
+    "NaN",
+    "-",
+    "+",
+    "0x",
+    "1e999",
+    "1e-999",
+    "99999999999999999999999",
+    ".",
+    "\u{feff}",
+    "\u{0}",
+    "\u{2028}",
+    "ä",
+    "🎈",
+    "\"port\"",
+    "serve",
+    "build",
+    "entry",
+    "vars",
+    "__proto__",
+    "\"\"",
+    "{}",
+    "[[[[",
 ];
 
 fn mistake(text: &mut String, dice: &mut Dice) {
@@ -98,7 +135,10 @@ fn no_text_makes_the_parser_panic_or_point_into_nothing() {
             Err(_) => panic!("round {round} panicked with:\n{text}"),
         }
     }
-    assert!(refused > rounds / 2, "only {refused} of {rounds} were refused");
+    assert!(
+        refused > rounds / 2,
+        "only {refused} of {rounds} were refused"
+    );
 }
 
 fn read(root: &Path, text: &str) -> Result<Project, String> {

@@ -13,8 +13,8 @@ use super::document::Document;
 use super::error::ConfigError;
 use super::locate::Source;
 use super::node::{Entry, Node};
-use super::serve::{self, Serve};
 use super::platform;
+use super::serve::{self, Serve};
 
 const KEYS: &[&str] = &[
     "$schema",
@@ -351,13 +351,7 @@ mod tests {
         assert_eq!(project.alias["old"], "new");
         assert_eq!(
             project.idle,
-            [
-                "parties",
-                "crons",
-                "ai",
-                "vectorize",
-                "bindings"
-            ]
+            ["parties", "crons", "ai", "vectorize", "bindings"]
         );
     }
 

@@ -221,7 +221,10 @@ mod tests {
                 ("write", Value::Bool(false)),
                 ("none", Value::Null),
                 ("contents", Value::Bytes(vec![0, 255])),
-                ("flags", Value::texts(["--bundle".to_owned(), "ü".to_owned()])),
+                (
+                    "flags",
+                    Value::texts(["--bundle".to_owned(), "ü".to_owned()]),
+                ),
             ]),
         }
     }
@@ -230,7 +233,10 @@ mod tests {
     fn what_is_written_is_read_back() {
         let bytes = packet().encode();
         let (length, rest) = bytes.split_at(4);
-        assert_eq!(u32::from_le_bytes(length.try_into().unwrap()) as usize, rest.len());
+        assert_eq!(
+            u32::from_le_bytes(length.try_into().unwrap()) as usize,
+            rest.len()
+        );
         assert_eq!(Packet::decode(rest), Ok(packet()));
     }
 
@@ -263,7 +269,10 @@ mod tests {
                 let _ = Packet::decode(&altered);
             }
         }
-        let lists: Vec<u8> = [0, 0, 0, 0].into_iter().chain([5, 1, 0, 0, 0].repeat(1000)).collect();
+        let lists: Vec<u8> = [0, 0, 0, 0]
+            .into_iter()
+            .chain([5, 1, 0, 0, 0].repeat(1000))
+            .collect();
         assert_eq!(Packet::decode(&lists), Err(NotAPacket));
     }
 }

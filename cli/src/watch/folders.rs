@@ -74,16 +74,29 @@ mod tests {
     fn folders_of_people_and_of_inputs_are_found_and_no_others() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
-        for folder in ["src/deep", ".git/objects", "node_modules/a/lib", "node_modules/b", "state/x"] {
+        for folder in [
+            "src/deep",
+            ".git/objects",
+            "node_modules/a/lib",
+            "node_modules/b",
+            "state/x",
+        ] {
             std::fs::create_dir_all(root.join(folder)).unwrap();
         }
         let interest = Interest {
             trees: vec![root.to_owned(), root.join("none")],
-            files: [root.join("node_modules/a/lib/index.js"), root.join("gone/x.ts")].into(),
+            files: [
+                root.join("node_modules/a/lib/index.js"),
+                root.join("gone/x.ts"),
+            ]
+            .into(),
             except: Some(root.join("state")),
         };
         let found = folders(&interest);
-        let names: Vec<_> = found.iter().map(|f| f.strip_prefix(root).unwrap()).collect();
+        let names: Vec<_> = found
+            .iter()
+            .map(|f| f.strip_prefix(root).unwrap())
+            .collect();
         let expected = ["", "node_modules/a/lib", "src", "src/deep"].map(Path::new);
         assert_eq!(names, expected);
     }

@@ -160,7 +160,9 @@ mod tests {
     }
 
     fn names(changes: &BTreeSet<Change>) -> BTreeSet<&str> {
-        let names = changes.iter().map(|change| change.path.file_name().unwrap());
+        let names = changes
+            .iter()
+            .map(|change| change.path.file_name().unwrap());
         names.map(|name| name.to_str().unwrap()).collect()
     }
 
@@ -177,7 +179,10 @@ mod tests {
         fs::rename(root.join("b"), root.join("d")).unwrap();
         fs::remove_file(root.join("c")).unwrap();
         let mut seen = BTreeSet::new();
-        while !["a", "b", "c", "d"].iter().all(|name| names(&seen).contains(name)) {
+        while !["a", "b", "c", "d"]
+            .iter()
+            .all(|name| names(&seen).contains(name))
+        {
             seen.append(&mut watch.changes().await);
         }
         assert!(!names(&seen).contains("read"), "{seen:?}");

@@ -9,8 +9,8 @@ use super::gather::Change;
 /// What a build can be made of: a new file of this kind may be what an import was waiting for, or
 /// stand before the file it had found.
 const CODE: &[&str] = &[
-    "ts", "tsx", "mts", "cts", "js", "jsx", "mjs", "cjs", "json", "css", "bin", "wasm", "txt", "svg",
-    "html", "md",
+    "ts", "tsx", "mts", "cts", "js", "jsx", "mjs", "cjs", "json", "css", "bin", "wasm", "txt",
+    "svg", "html", "md",
 ];
 
 /// Files that configure, wherever they lie.
@@ -84,7 +84,11 @@ impl Meaning {
         if !is_of_people(path) {
             return;
         }
-        if known.command.iter().any(|watched| path.starts_with(watched)) {
+        if known
+            .command
+            .iter()
+            .any(|watched| path.starts_with(watched))
+        {
             self.command = true;
         }
         if known.assets.is_some_and(|assets| path.starts_with(assets)) {
@@ -129,11 +133,26 @@ mod tests {
     #[test]
     fn each_file_means_what_it_is_used_for() {
         let nothing = Meaning::default();
-        let code = Meaning { code: true, ..nothing.clone() };
-        let pages = Meaning { pages: true, ..nothing.clone() };
-        let styles = Meaning { styles: true, ..nothing.clone() };
-        let command = Meaning { command: true, ..nothing.clone() };
-        let configuration = Meaning { configuration: true, ..nothing.clone() };
+        let code = Meaning {
+            code: true,
+            ..nothing.clone()
+        };
+        let pages = Meaning {
+            pages: true,
+            ..nothing.clone()
+        };
+        let styles = Meaning {
+            styles: true,
+            ..nothing.clone()
+        };
+        let command = Meaning {
+            command: true,
+            ..nothing.clone()
+        };
+        let configuration = Meaning {
+            configuration: true,
+            ..nothing.clone()
+        };
         for (path, expected) in [
             ("/p/src/a.ts", &code),
             ("/q/shared.ts", &code),

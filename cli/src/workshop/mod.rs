@@ -214,7 +214,8 @@ impl Workshop {
             self.output.warning("some rooms still run the old code");
         }
         let main = relative(&self.plan.main, &self.plan.root);
-        self.output.reloaded(&main, bundle.code.len(), begun.elapsed());
+        self.output
+            .reloaded(&main, bundle.code.len(), begun.elapsed());
         self.code = bundle.code;
         self.env.clone_from(&self.plan.vars);
         self.mend(Area::Server);
@@ -238,8 +239,11 @@ impl Workshop {
         let same = |before: &ClientBundle| now.is_some_and(|now| now.files == before.files);
         if !before.as_ref().is_some_and(same) {
             served.replace_assets(&self.plan, now);
-            let sizes = now.into_iter().flat_map(|now| now.files.values().map(Vec::len));
-            self.output.reloaded("the client", sizes.sum(), begun.elapsed());
+            let sizes = now
+                .into_iter()
+                .flat_map(|now| now.files.values().map(Vec::len));
+            self.output
+                .reloaded("the client", sizes.sum(), begun.elapsed());
             if self.plan.live {
                 served.live.reload();
             }

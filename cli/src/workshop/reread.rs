@@ -84,7 +84,10 @@ impl Workshop {
 
 /// What is decided once, when the host is started.
 fn keep_what_cannot_change(new: &mut Plan, old: &Plan, output: Output) {
-    let changed = [("port", new.port != old.port), ("persist", new.state != old.state)];
+    let changed = [
+        ("port", new.port != old.port),
+        ("persist", new.state != old.state),
+    ];
     for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
         output.warning(format!("\"{key}\" takes effect at the next start"));
     }

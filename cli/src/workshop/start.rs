@@ -12,7 +12,7 @@ use super::reread::{Read, read_plan};
 use super::troubles::Troubles;
 use super::{Workshop, command};
 use crate::args::DevArgs;
-use crate::builds::{BundleError, Builds, Side};
+use crate::builds::{Builds, BundleError, Side};
 use crate::bundle::{Bundle, ServerCode};
 use crate::cache_dir::{self, cache_dir};
 use crate::certificate;
@@ -165,7 +165,8 @@ impl Workshop {
         if is_told {
             let bytes = size(built.files.values().map(Vec::len).sum());
             let took = milliseconds(begun.elapsed());
-            self.output.step(format!("Built the client: {bytes} in {took}"));
+            self.output
+                .step(format!("Built the client: {bytes} in {took}"));
             if let Some(file) = built.unserved.first() {
                 let shown = relative(file, &self.plan.root);
                 self.output.warning(format!(

@@ -119,7 +119,10 @@ fn what_is_no_esbuild_is_said_so() {
 #[test]
 fn typescript_jsx_json_bytes_paths_and_late_imports_are_bundled() {
     let project = Project::bundled(&[
-        ("partykit.json", "{main: 'src/server.tsx', persist: false, build: {alias: {old: './src/new.ts'}}}"),
+        (
+            "partykit.json",
+            "{main: 'src/server.tsx', persist: false, build: {alias: {old: './src/new.ts'}}}",
+        ),
         (
             "tsconfig.json",
             r#"{"compilerOptions": {"paths": {"@/*": ["./src/*"]}, "jsx": "react", "jsxFactory": "h"}}"#,
@@ -128,7 +131,9 @@ fn typescript_jsx_json_bytes_paths_and_late_imports_are_bundled() {
         ("src/lib/word.ts", "export enum Word { A = 'enum' }\n"),
         ("src/late.ts", "export default 'late';\n"),
         ("src/data.json", r#"{"deep": ["json"]}"#),
-        ("src/server.tsx", r#"
+        (
+            "src/server.tsx",
+            r#"
 import { Word } from "@/lib/word";
 import { alias } from "old";
 import data from "./data.json";
@@ -143,7 +148,8 @@ export default class {
     return new Response(list.join(" "));
   }
 }
-"#),
+"#,
+        ),
         (
             "node_modules/conditional/package.json",
             r#"{"exports": {"node": "./d.js", "partykit": "./p.js", "browser": "./b.js"}}"#,
@@ -155,5 +161,8 @@ export default class {
     project.write("src/raw.bin", [0, 200, 255]);
     let running = Running::start(project.command(&["dev", "--port", "0"]));
     let answer = running.get("/party/r");
-    assert_eq!(answer, "enum alias json partykit late <b>jsx</b> true 3 200");
+    assert_eq!(
+        answer,
+        "enum alias json partykit late <b>jsx</b> true 3 200"
+    );
 }

@@ -100,7 +100,9 @@ pub(crate) struct Running {
     child: Child,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
+    /// What was read of stdout, and of stderr.
     pub(crate) seen: Vec<String>,
+    pub(crate) told: Vec<String>,
     /// Of the line that says "Ready".
     pub(crate) port: u16,
 }
@@ -113,6 +115,7 @@ impl Running {
             stderr: lines(child.stderr.take().unwrap()),
             child,
             seen: Vec::new(),
+            told: Vec::new(),
             port: 0,
         };
         let ready = running.wait_for("Ready on ");
@@ -156,19 +159,18 @@ impl Running {
 
     /// The next line of stderr that contains `text`.
     pub(crate) fn wait_for_error(&mut self, text: &str) -> String {
-        let mut seen = Vec::new();
         loop {
             let Ok(line) = self.stderr.recv_timeout(LIMIT) else {
-                panic!("no line with {text:?}; stderr: {seen:#?}");
+                panic!("no line with {text:?}; stderr: {:#?}", self.told);
             };
+            self.told.push(line.clone());
             if line.contains(text) {
                 return line;
             }
-            seen.push(line);
         }
     }
 
-    /// What stderr has said, up to its end.
+    /// What else stderr has said, up to its end.
     pub(crate) fn errors(&mut self) -> String {
         let _ = self.child.kill();
         self.stderr.iter().collect::<Vec<_>>().join("\n")

@@ -318,7 +318,15 @@ fn over_tls(port: u16, path: &str) -> Option<String> {
 fn https_is_served_with_a_certificate_of_its_own_or_the_one_that_is_given() {
     let room = "export default { onRequest: (request) => new Response(request.url) };\n";
     let project = Project::bundled(&[("server.js", room)]);
-    let arguments = ["dev", "server.js", "--port", "0", "--persist", "false", "--https"];
+    let arguments = [
+        "dev",
+        "server.js",
+        "--port",
+        "0",
+        "--persist",
+        "false",
+        "--https",
+    ];
     let mut running = Running::start(project.command(&arguments));
     let ready = running.seen.last().unwrap();
     assert!(ready.starts_with("Ready on https://localhost:"), "{ready}");
@@ -326,7 +334,10 @@ fn https_is_served_with_a_certificate_of_its_own_or_the_one_that_is_given() {
         eprintln!("no curl here: HTTPS was not asked");
         return;
     };
-    assert_eq!(answer, format!("https://localhost:{}/party/r", running.port));
+    assert_eq!(
+        answer,
+        format!("https://localhost:{}/party/r", running.port)
+    );
     assert_eq!(running.wait_for("GET").split(' ').nth(2), Some("200"));
 
     // The one of our own, given by its name.
@@ -398,5 +409,8 @@ export default class {
             "debug main/r: quiet",
         ]
     );
-    assert_eq!(running.wait_for_error("warn"), "warn main/r: Map(1) { 'k' => 1 }");
+    assert_eq!(
+        running.wait_for_error("warn"),
+        "warn main/r: Map(1) { 'k' => 1 }"
+    );
 }

@@ -52,7 +52,11 @@ pub(crate) async fn serve(
         return Err(RouteError::NotFound);
     };
     // As a whole: a part of it, or that it has not changed, is no answer to another address.
-    for name in [header::RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE] {
+    for name in [
+        header::RANGE,
+        header::IF_NONE_MATCH,
+        header::IF_MODIFIED_SINCE,
+    ] {
         request.headers_mut().remove(name);
     }
     if !readable {
@@ -122,7 +126,10 @@ fn prefer_tag(request: &mut Request, tag: &HeaderValue) {
     if headers.remove(header::IF_NONE_MATCH).is_some() {
         headers.remove(header::IF_MODIFIED_SINCE);
     }
-    if headers.remove(header::IF_RANGE).is_some_and(|of| of != *tag) {
+    if headers
+        .remove(header::IF_RANGE)
+        .is_some_and(|of| of != *tag)
+    {
         headers.remove(header::RANGE);
     }
 }
@@ -164,7 +171,9 @@ async fn file(path: &Path, request: Request) -> Result<Response, RouteError> {
 }
 
 async fn live_file(path: &Path, request: Request) -> Result<Response, RouteError> {
-    let length = tokio::fs::metadata(path).await.map(|metadata| metadata.len());
+    let length = tokio::fs::metadata(path)
+        .await
+        .map(|metadata| metadata.len());
     if length.is_ok_and(|length| length > PAGE_BYTES_MAX) {
         return file(path, request).await;
     }
@@ -314,7 +323,11 @@ mod tests {
         assert_eq!(plain.body, "<body>home</body>");
         let looked_at = http::Request::get("/").header("sec-fetch-mode", "navigate");
         let looked_at = ask(&assets, looked_at).await;
-        assert!(looked_at.body.contains(live::SCRIPT_PATH), "{}", looked_at.body);
+        assert!(
+            looked_at.body.contains(live::SCRIPT_PATH),
+            "{}",
+            looked_at.body
+        );
         assert_ne!(plain.headers["etag"], looked_at.headers["etag"]);
         let text = http::Request::get("/a.txt").header("sec-fetch-mode", "navigate");
         assert_eq!(ask(&assets, text).await.body, "0123456789");

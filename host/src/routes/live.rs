@@ -48,11 +48,18 @@ fn socket(live: &Live, request: &mut Request) -> Result<Response, RouteError> {
 /// Whether the page that asks comes from here: browsers say where a page is from, and pages cannot
 /// change it.
 fn is_own_page(request: &Request) -> bool {
-    let text = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let text = |name| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
     let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else {
         return false;
     };
-    origin.split_once("://").is_some_and(|(_, from)| from == host)
+    origin
+        .split_once("://")
+        .is_some_and(|(_, from)| from == host)
 }
 
 /// Until the page has gone or nobody tells any more.
@@ -102,7 +109,12 @@ mod tests {
         };
         assert!(from(Some("http://localhost:1999")));
         assert!(from(Some("https://localhost:1999")));
-        for origin in [None, Some("http://localhost:2000"), Some("https://evil.example"), Some("null")] {
+        for origin in [
+            None,
+            Some("http://localhost:2000"),
+            Some("https://evil.example"),
+            Some("null"),
+        ] {
             assert!(!from(origin), "{origin:?}");
         }
     }
