@@ -16,7 +16,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Bundle a project and serve its rooms on this machine
-    Dev(DevArgs),
+    Dev(Box<DevArgs>),
     /// Print a script that completes commands in a shell
     Completions(CompletionsArgs),
 }
@@ -167,7 +167,7 @@ mod tests {
 
     fn dev(arguments: &[&str]) -> DevArgs {
         match Cli::parse_from(["partykit", "dev"].iter().chain(arguments)).command {
-            Command::Dev(args) => args,
+            Command::Dev(args) => *args,
             other => panic!("{other:?}"),
         }
     }

@@ -55,7 +55,7 @@ impl Hotkeys {
         std::thread::Builder::new()
             .name("keys".to_owned())
             .spawn(move || {
-                for byte in std::io::stdin().bytes() {
+                for byte in std::io::stdin().lock().bytes() {
                     let Ok(byte) = byte else { return };
                     if Key::of(byte).is_some_and(|key| sender.send(key).is_err()) {
                         return;

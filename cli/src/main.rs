@@ -39,7 +39,7 @@ use crate::output::{Loudness, Output, Reader};
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Dev(args) => dev(args),
+        Command::Dev(args) => dev(*args),
         Command::Completions(args) => {
             commands::completions::run(&args);
             ExitCode::SUCCESS

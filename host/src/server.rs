@@ -1,5 +1,6 @@
-//! Accepts connections and speaks HTTP/1 on them, behind TLS where there is a certificate, each within its limits: how long a request's
-//! head may take, how many connections there may be. Ends them all when told to.
+//! Accepts connections and speaks HTTP/1 on them, behind TLS where there is a certificate, each
+//! within its limits: how long a request's head may take, how many connections there may be. Ends
+//! them all when told to.
 
 use std::net::SocketAddr;
 use std::time::Duration;

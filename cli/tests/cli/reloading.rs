@@ -269,7 +269,7 @@ fn a_day_reads_like_this() {
     assert_eq!(rest, "");
     let told = running.told.join("\n");
     let expected = "\nerror: the code could not be bundled\n\n\
-        \u{2718} [ERROR] Unexpected \"(\"\n\n    src/server.ts:2:14:\n      \
+        \u{2718} [ERROR] Expected identifier but found \"(\"\n\n    src/server.ts:2:14:\n      \
         2 \u{2502}   constructor((readonly room: any) {}\n        \
         \u{2575}               ^\n\n\
         The last good code goes on running.";

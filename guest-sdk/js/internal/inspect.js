@@ -121,9 +121,8 @@ function show(value, level, state) {
   if (typeof value === "function") return showFunction(value, level, state);
   if (typeof value !== "object" || value === null) return text(value);
   if (state.seen.includes(value)) {
-    const number = state.cycles.get(value) ?? state.cycles.size + 1;
-    state.cycles.set(value, number);
-    return `[Circular *${number}]`;
+    if (!state.cycles.has(value)) state.cycles.set(value, state.cycles.size + 1);
+    return `[Circular *${state.cycles.get(value)}]`;
   }
   state.seen.push(value);
   try {
