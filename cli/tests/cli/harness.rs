@@ -74,6 +74,25 @@ impl Project {
         command
     }
 
+    /// The same in a terminal, into which keys can be pressed.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn in_a_terminal(&self, arguments: &str) -> Command {
+        let binary = env!("CARGO_BIN_EXE_partykit");
+        let mut command = Command::new("script");
+        command
+            .current_dir(self.folder.path())
+            .args(["--quiet", "--return", "--flush", "--command"])
+            .arg(format!("{binary} {arguments}"))
+            .arg("/dev/null")
+            .env_remove("PARTYKIT_ESBUILD")
+            .env("PARTYKIT_CACHE_DIR", cache())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         self.ended(self.command(arguments).output().unwrap())
     }
@@ -137,6 +156,14 @@ impl Running {
                 return line;
             }
         }
+    }
+
+    /// In a terminal only.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn press(&mut self, keys: &str) {
+        let stdin = self.child.stdin.as_mut().unwrap();
+        stdin.write_all(keys.as_bytes()).unwrap();
+        stdin.flush().unwrap();
     }
 
     /// The body of an answer.

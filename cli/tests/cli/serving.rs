@@ -414,3 +414,33 @@ export default class {
         "warn main/r: Map(1) { 'k' => 1 }"
     );
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn keys_of_a_terminal_do_what_the_line_below_the_address_says() {
+    let room = "export default { onRequest: () => new Response('one') };\n";
+    let project = Project::bundled(&[("server.js", room)]);
+    let arguments = "dev server.js --port 0 --persist false --verbose";
+    let mut running = Running::start(project.in_a_terminal(arguments));
+    let keys = running.wait_for("open a browser");
+    assert_eq!(
+        keys.trim(),
+        "b open a browser   c clear   r bundle again   x exit"
+    );
+    running.press("r");
+    running.wait_for("Bundling again");
+    running.wait_for("The bundle is the same as before");
+    running.press("?c");
+    running.wait_for("\u{1b}[2J");
+    running.press("X");
+    running.wait_for("Stopping");
+    assert_eq!(running.exit_code(), Some(0));
+
+    // A pipe has no keys, and neither has who does not want any.
+    let arguments = "dev server.js --port 0 --persist false --no-hotkeys";
+    let mut running = Running::start(project.in_a_terminal(arguments));
+    running.get("/party/r");
+    running.wait_for("GET /party/r");
+    let seen = running.seen.join("\n");
+    assert!(!seen.contains("open a browser"), "{seen}");
+}
