@@ -12,13 +12,14 @@ import { ROOT, alone, project } from "./host.mjs";
 const PICTURES = join(ROOT, "tests/.cache");
 mkdirSync(PICTURES, { recursive: true });
 
+// A promise, so that two who come at once share one.
 let browser;
-after(() => browser?.close());
+after(async () => (await browser)?.close());
 
 /** A page of the host, with what went wrong on it. */
 async function visit(host, path = "/") {
-  browser ??= await launch();
-  const context = await browser.newContext({ viewport: { width: 760, height: 520 } });
+  browser ??= launch();
+  const context = await (await browser).newContext({ viewport: { width: 760, height: 520 } });
   const page = await context.newPage();
   page.problems = [];
   page.on("pageerror", (error) => page.problems.push(String(error)));
