@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn a_new_file_may_be_what_an_import_finds_and_any_code_may_mend_a_broken_build() {
         assert!(meaning("/p/src/new.ts", true, false).code);
-        assert!(!meaning("/p/notes.md", true, false).code);
+        assert!(!meaning("/p/notes.pdf", true, false).code);
         assert!(meaning("/p/src/unused.ts", false, true).code);
         assert!(!meaning("/p/src/.unused.ts.swp", true, true).code);
         assert!(!meaning("/p/dev.log", false, true).code);
