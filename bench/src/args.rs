@@ -15,6 +15,8 @@ pub(crate) enum Part {
     Storage,
     /// From the start of the process to the first echo
     Start,
+    /// Starts of the development server, and from a save to the new answer
+    Dev,
 }
 
 /// The command line.

@@ -51,5 +51,8 @@ fn run(args: &Args, report: &Report) -> Result<(), Failure> {
     if args.wants(Part::Start) {
         sockets::starts(&place, report)?;
     }
+    if args.wants(Part::Dev) {
+        sockets::days(&place, report)?;
+    }
     Ok(())
 }

@@ -11,12 +11,20 @@ use crate::failure::Failure;
 /// The rooms that are measured.
 const ROOMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rooms");
 
+/// What `make oracle-live` installs.
+const REFERENCE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../tests/oracle/node_modules/partykit/dist/bin.mjs"
+);
+
 /// The files of one installation.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) partykit: PathBuf,
     pub(crate) roomload: PathBuf,
     pub(crate) rooms: PathBuf,
+    /// PartyKit's own command line tool, where it is installed.
+    pub(crate) reference: PathBuf,
     own: PathBuf,
 }
 
@@ -34,6 +42,7 @@ impl Place {
             partykit: beside.join("partykit"),
             roomload: beside.join("roomload"),
             rooms: ROOMS.into(),
+            reference: REFERENCE.into(),
             own,
         })
     }

@@ -16,10 +16,12 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Bundle a project and serve its rooms on this machine
-    Dev(DevArgs),
+    Dev(Box<DevArgs>),
     /// Look after what rooms have stored: check, count, compact, back up, restore
     #[command(subcommand, arg_required_else_help = true)]
     Storage(StorageCommand),
+    /// Print a script that completes commands in a shell
+    Completions(CompletionsArgs),
 }
 
 /// `partykit storage`.
@@ -103,12 +105,32 @@ pub(crate) struct RestoreArgs {
     pub(crate) backend: Option<String>,
 }
 
+/// `partykit completions`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  partykit completions bash > ~/.local/share/bash-completion/completions/partykit
+  partykit completions zsh > ~/.zfunc/_partykit
+  partykit completions fish > ~/.config/fish/completions/partykit.fish")]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
 /// `partykit dev`.
 #[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:
   partykit dev                        serve what partykit.json names as \"main\"
   partykit dev src/server.ts -p 3000  serve a file without any configuration
-  partykit dev --persist false        keep storage in memory only")]
+  partykit dev --persist false        keep storage in memory only
+  partykit dev --serve public --live  serve files, load pages again when they change
+  partykit dev --var KEY=value        give rooms a variable, for this run
+  partykit dev --https                serve with a certificate of its own
+  partykit dev --json --ready-file f  for scripts: events as JSON, the address in a file
+
+While it runs in a terminal: b opens a browser, c clears the screen, r bundles again, x or q ends.
+
+Exit codes: 0 ended as asked, 1 something failed, 2 the command line or the configuration has to
+change.")]
 pub(crate) struct DevArgs {
     /// The file with the room's code [default: "main" of partykit.json]
     pub(crate) script: Option<PathBuf>,
@@ -136,7 +158,61 @@ pub(crate) struct DevArgs {
     #[arg(value_parser = assignment)]
     pub(crate) define: Vec<Assignment>,
 
-    // Scripts pass it; no key is read yet.
+    /// A folder of static files [default: "serve" of partykit.json]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) serve: Option<PathBuf>,
+
+    /// Make every variable of .env and .env.local a constant of the code, too
+    #[arg(long)]
+    pub(crate) with_env: bool,
+
+    /// Make the code small, as "minify" of partykit.json does
+    #[arg(long)]
+    pub(crate) minify: bool,
+
+    /// Load pages again when static files or the client change [default: unless
+    /// "serve.build.live" is false]
+    #[arg(long)]
+    pub(crate) live: bool,
+
+    /// Serve HTTPS, with a certificate that is made for the occasion unless one is given
+    #[arg(long)]
+    pub(crate) https: bool,
+
+    /// The key of the certificate, PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        alias = "https-key",
+        requires = "https_cert_path"
+    )]
+    pub(crate) https_key_path: Option<PathBuf>,
+
+    /// A certificate to serve HTTPS with, PEM, with those that vouch for it behind it
+    #[arg(
+        long,
+        value_name = "FILE",
+        alias = "https-cert",
+        requires = "https_key_path"
+    )]
+    pub(crate) https_cert_path: Option<PathBuf>,
+
+    /// Write the address into this file as JSON when it is served
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+
+    /// Print one JSON object for each event on stdout, and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    // What the original takes and nothing here depends on.
+    #[arg(long, hide = true, value_name = "DATE")]
+    pub(crate) compatibility_date: Option<String>,
+    #[arg(long, hide = true, value_name = "FLAG", num_args = 1..)]
+    pub(crate) compatibility_flags: Vec<String>,
+    #[arg(long, hide = true)]
+    pub(crate) disable_request_cf_fetch: bool,
+
     /// Do not read keys from the terminal
     #[arg(long)]
     pub(crate) no_hotkeys: bool,
@@ -175,7 +251,7 @@ mod tests {
 
     fn dev(arguments: &[&str]) -> DevArgs {
         match Cli::parse_from(["partykit", "dev"].iter().chain(arguments)).command {
-            Command::Dev(args) => args,
+            Command::Dev(args) => *args,
             other => panic!("{other:?}"),
         }
     }

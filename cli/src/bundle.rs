@@ -1,23 +1,20 @@
-//! A project's code made into one ES module by esbuild, run as a child process.
+//! A project's server code made into one ES module: which options esbuild gets for it, and what is
+//! taken from the build.
 //!
-//! Owns which options it gets. Does not find esbuild (`esbuild` does), and keeps nothing on disk:
-//! what esbuild writes goes through a private folder that lives as long as one build.
+//! Does not run esbuild (`builds` does) and does not find it (`esbuild` does).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value};
-use tokio::process::Command;
+use tempfile::TempDir;
 
-use crate::esbuild::Esbuild;
+use crate::builds::Recipe;
+use crate::plan::Plan;
+use crate::service::Built;
 use crate::stack_map::StackMap;
-
-/// A large project takes seconds; what takes longer hangs.
-const BUILD_LIMIT: Duration = Duration::from_secs(60);
 
 /// Resolved by the guest and not by esbuild. What of it does not exist there is reported when
 /// the code is loaded.
@@ -70,43 +67,16 @@ const NODE_MODULES: &[&str] = &[
     "zlib",
 ];
 
-/// Why there is no bundle.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BundleError {
-    /// The code is wrong. The report names file and line and shows the line.
-    #[error("the code could not be bundled\n\n{report}")]
-    Rejected {
-        /// What esbuild says.
-        report: String,
-    },
-    /// esbuild cannot be started.
-    #[error("{} cannot be started", program.display())]
-    Start {
-        /// Which one.
-        program: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// esbuild did not end.
-    #[error("esbuild did not finish within {} s", BUILD_LIMIT.as_secs())]
-    Slow,
-    /// The folder for its output.
-    #[error("the bundle cannot be passed on through a temporary folder")]
-    Folder(#[from] io::Error),
-}
-
-/// What is bundled, and how. Made once; building is repeated.
+/// What is bundled, and how.
 #[derive(Debug)]
-pub(crate) struct Bundler {
-    pub(crate) esbuild: Esbuild,
-    /// Paths in messages are relative to it.
-    pub(crate) root: PathBuf,
-    pub(crate) main: PathBuf,
-    pub(crate) define: BTreeMap<String, String>,
-    pub(crate) alias: BTreeMap<String, String>,
-    pub(crate) vars: Map<String, Value>,
-    /// Whether esbuild may colour its messages.
-    pub(crate) color: bool,
+pub(crate) struct ServerCode {
+    /// Where the module with the variables lies, and where the bundle would.
+    folder: TempDir,
+    root: PathBuf,
+    main: PathBuf,
+    define: BTreeMap<String, String>,
+    alias: BTreeMap<String, String>,
+    minify: bool,
 }
 
 /// One build.
@@ -115,50 +85,69 @@ pub(crate) struct Bundle {
     pub(crate) code: String,
     /// From places in the bundle back to places in the source.
     pub(crate) stack_map: Option<StackMap>,
-    pub(crate) took: Duration,
-    /// What esbuild remarked on.
-    pub(crate) warnings: Option<String>,
+    /// The files it was made from.
+    pub(crate) inputs: BTreeSet<PathBuf>,
 }
 
-impl Bundler {
-    /// Builds for a host that clients reach at `host`. Dropping the future ends esbuild.
+impl ServerCode {
+    /// The server of `plan`.
     ///
     /// # Errors
-    /// See [`BundleError`].
-    pub(crate) async fn build(&self, host: &str) -> Result<Bundle, BundleError> {
-        let begun = Instant::now();
-        let folder = tempfile::Builder::new().prefix("partykit-").tempdir()?;
-        let environment = folder.path().join("process-env.js");
-        std::fs::write(&environment, process_env(&self.vars))?;
-        let output = folder.path().join("bundle.js");
+    /// There is no temporary folder.
+    pub(crate) fn new(plan: &Plan) -> io::Result<Self> {
+        let code = Self {
+            folder: tempfile::Builder::new().prefix("partykit-").tempdir()?,
+            root: plan.root.clone(),
+            main: plan.main.clone(),
+            define: plan.define.clone(),
+            alias: plan.alias.clone(),
+            minify: plan.minify,
+        };
+        std::fs::write(code.environment(), process_env(&plan.vars))?;
+        Ok(code)
+    }
 
-        let mut command = Command::new(&self.esbuild.program);
-        command
-            .current_dir(&self.root)
-            .args(self.options(host))
-            .arg(prefixed("--inject:", &environment))
-            .arg(prefixed("--outfile=", &output))
-            .arg(&self.main)
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        let ended = tokio::time::timeout(BUILD_LIMIT, command.output())
-            .await
-            .map_err(|_| BundleError::Slow)?
-            .map_err(|source| BundleError::Start {
-                program: self.esbuild.program.clone(),
-                source,
-            })?;
-        let report = String::from_utf8_lossy(&ended.stderr).trim_end().to_owned();
-        if !ended.status.success() {
-            return Err(BundleError::Rejected { report });
+    fn environment(&self) -> PathBuf {
+        self.folder.path().join("process-env.js")
+    }
+
+    /// How it is built for a host that clients reach at `host`.
+    pub(crate) fn recipe(&self, host: &str) -> Recipe {
+        let mut flags = self.options(host);
+        flags.push(format!("--inject:{}", self.environment().display()));
+        let output = self.folder.path().join("bundle.js");
+        flags.push(format!("--outfile={}", output.display()));
+        Recipe {
+            root: self.root.clone(),
+            entries: vec![self.main.clone()],
+            flags,
         }
-        let map = std::fs::read(output.with_extension("js.map"))?;
-        Ok(Bundle {
-            code: std::fs::read_to_string(&output)?,
-            stack_map: StackMap::parse(&map, folder.path(), &self.root),
-            took: begun.elapsed(),
-            warnings: (!report.is_empty()).then_some(report),
-        })
+    }
+
+    /// What came of it.
+    pub(crate) fn read(&self, built: Built) -> Bundle {
+        let mut bundle = Bundle {
+            code: String::new(),
+            stack_map: None,
+            inputs: built.inputs,
+        };
+        for file in built.files {
+            if file
+                .path
+                .extension()
+                .is_some_and(|extension| extension == "map")
+            {
+                let folder = self.folder.path();
+                bundle.stack_map = StackMap::parse(&file.contents, folder, &self.root);
+            } else if file
+                .path
+                .extension()
+                .is_some_and(|extension| extension == "js")
+            {
+                bundle.code = String::from_utf8_lossy(&file.contents).into_owned();
+            }
+        }
+        bundle
     }
 
     fn options(&self, host: &str) -> Vec<String> {
@@ -168,11 +157,14 @@ impl Bundler {
             "--target=esnext",
             "--conditions=partykit,workerd,worker",
             "--sourcemap=external",
-            "--log-level=warning",
+            "--log-level=silent",
+            "--metafile",
+            // An import of one is an ArrayBuffer; see `service`.
+            "--loader:.bin=binary",
         ]
         .map(str::to_owned)
         .into();
-        options.push(format!("--color={}", self.color));
+        options.extend(self.minify.then(|| "--minify".to_owned()));
         options.extend(EXTERNAL.map(|name| format!("--external:{name}")));
         for name in NODE_MODULES {
             if !self.alias.contains_key(*name) {
@@ -220,30 +212,20 @@ fn process_env(vars: &Map<String, Value>) -> String {
     module
 }
 
-/// An option whose value is a path, which need not be UTF-8.
-fn prefixed(option: &str, path: &Path) -> std::ffi::OsString {
-    let mut argument = std::ffi::OsString::from(option);
-    argument.push(path);
-    argument
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
 
-    fn bundler() -> Bundler {
-        Bundler {
-            esbuild: Esbuild {
-                program: "esbuild".into(),
-            },
+    fn bundler() -> ServerCode {
+        ServerCode {
+            folder: tempfile::tempdir().unwrap(),
             root: "/p".into(),
             main: "/p/main.ts".into(),
             define: BTreeMap::new(),
             alias: BTreeMap::new(),
-            vars: Map::new(),
-            color: false,
+            minify: false,
         }
     }
 

@@ -7,11 +7,15 @@ use std::path::PathBuf;
 use partykit_core::UpkeepError;
 use partykit_host::StorageError;
 
-use crate::bundle::BundleError;
+use partykit_host::HostError;
+
+use crate::builds::BundleError;
+use crate::certificate::CertificateError;
 use crate::env_file::EnvFileError;
 use crate::esbuild::EsbuildError;
 use crate::plan::PlanError;
 use crate::project::ConfigError;
+use crate::watch::WatchError;
 
 /// Why a command ended early.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +35,29 @@ pub(crate) enum CliError {
     /// There is no bundle.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// Changes cannot be noticed.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// There is no certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The project's own command failed.
+    #[error("build.command failed: {command}")]
+    Command {
+        /// As it is configured.
+        command: String,
+        /// How it ended.
+        #[source]
+        ended: CommandEnded,
+    },
+    /// The file that scripts wait for.
+    #[error("{} cannot be written", path.display())]
+    ReadyFile {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A limit in the environment is wrong.
     #[error("{variable}: {source}")]
     Setting {
@@ -58,7 +85,7 @@ pub(crate) enum CliError {
     },
     /// The host did not start.
     #[error("the host could not be started")]
-    Host(#[source] partykit_host::HostError),
+    Host(#[source] HostError),
     /// The host ended while it was starting: a bug.
     #[error("the host could not be started")]
     Lost(#[from] tokio::task::JoinError),
@@ -72,6 +99,20 @@ pub(crate) enum CliError {
     },
 }
 
+/// How a command of the project ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandEnded {
+    /// There is no shell.
+    #[error("it cannot be started")]
+    Start(#[from] io::Error),
+    /// By itself.
+    #[error("it ended with {0}")]
+    Status(std::process::ExitStatus),
+    /// Not at all.
+    #[error("it did not end within {0} s")]
+    Slow(u64),
+}
+
 impl CliError {
     /// 2 when the command line or the configuration has to change, else 1.
     pub(crate) fn exit_code(&self) -> u8 {
@@ -80,6 +121,8 @@ impl CliError {
             | Self::EnvFile(_)
             | Self::Plan(_)
             | Self::Setting { .. }
+            | Self::Certificate(CertificateError::Read { .. })
+            | Self::Host(HostError::Tls(_))
             | Self::Esbuild(EsbuildError::Named { .. }) => 2,
             Self::Storage(
                 StorageError::UnknownBackend { .. }
@@ -100,6 +143,11 @@ impl CliError {
             Self::Config(error) => error.hint().map(str::to_owned),
             Self::Plan(error) => error.hint(),
             Self::Esbuild(error) => error.hint(),
+            Self::Watch(_) if cfg!(target_os = "linux") => Some(
+                "a user may have too few watches: sysctl fs.inotify.max_user_watches and \
+                 fs.inotify.max_user_instances say how many"
+                    .to_owned(),
+            ),
             Self::PortTaken { .. } => {
                 Some("--port N takes another one, --port 0 any free one".to_owned())
             }

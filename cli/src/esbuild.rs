@@ -16,8 +16,11 @@ use tokio::process::Command;
 /// The version that is installed when the project has none.
 pub(crate) const VERSION: &str = "0.28.2";
 
-/// Older ones lack an option that is used (`--alias` with externals).
+/// Older ones lack an option that is used (`--alias` with externals), and a context.
 const OLDEST: (u32, u32) = (0, 17);
+
+/// How `service` speaks with newer ones has not been tried.
+const NEWEST: (u32, u32) = (0, 28);
 
 /// Ten megabytes over a slow line.
 const INSTALL_LIMIT: Duration = Duration::from_secs(180);
@@ -196,12 +199,12 @@ fn in_modules(modules: &Path, package: &str) -> Option<PathBuf> {
     [nested, beside, Some(scoped(modules))]
         .into_iter()
         .flatten()
-        .find(|folder| new_enough(folder))
+        .find(|folder| is_usable(folder))
         .map(|folder| binary(&folder))
         .filter(|program| program.is_file())
 }
 
-fn new_enough(package: &Path) -> bool {
+fn is_usable(package: &Path) -> bool {
     let Ok(text) = std::fs::read_to_string(package.join("package.json")) else {
         return false;
     };
@@ -214,7 +217,7 @@ fn new_enough(package: &Path) -> bool {
         .split('.')
         .map_while(|part| part.parse::<u32>().ok());
     let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    found >= OLDEST
+    (OLDEST..=NEWEST).contains(&found)
 }
 
 /// The part of the platform package's name after `@esbuild/`.
@@ -296,15 +299,20 @@ mod tests {
     }
 
     #[test]
-    fn an_esbuild_that_is_too_old_is_passed_over_for_the_private_one() {
+    fn an_esbuild_that_is_too_old_or_too_new_is_passed_over_for_the_private_one() {
         let root = tempfile::tempdir().unwrap();
-        platform(&root.path().join("node_modules"), "0.14.54");
         let cache = root.path().join("cache");
         let program = platform(&home(&cache).join("node_modules"), VERSION);
-        assert_eq!(
-            Esbuild::find(root.path(), Some(&cache)).unwrap(),
-            Some(Esbuild { program })
-        );
+        for version in ["0.14.54", "0.29.0", "1.0.0", "strange"] {
+            platform(&root.path().join("node_modules"), version);
+            assert_eq!(
+                Esbuild::find(root.path(), Some(&cache)).unwrap(),
+                Some(Esbuild {
+                    program: program.clone()
+                }),
+                "{version}"
+            );
+        }
     }
 
     #[test]

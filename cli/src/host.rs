@@ -7,10 +7,14 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use partykit_core::{GuestError, LogLevel, LogLine, RoomKey};
-use partykit_host::{Config, Deployment, Host, HostError, LogSink, RequestLine, StorageConfig};
+use bytes::Bytes;
+use partykit_core::{Description, GuestError, LogLevel, LogLine, RoomKey};
+use partykit_host::{
+    Assets, Config, Deployment, Host, HostError, Live, LogSink, RequestLine, StorageConfig, Tls,
+};
 
 use crate::bundle::Bundle;
+use crate::client_bundle::ClientBundle;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::plan::Plan;
@@ -26,46 +30,127 @@ const LIMIT_PREFIX: &str = "PARTYKIT_HOST_";
 /// How many ports after the usual one are looked at before any free one is taken.
 const NEIGHBOURS: u16 = 100;
 
-/// Starts a host for `bundle` on `port` of this machine.
+/// A host and what prints for it.
+pub(crate) struct Served {
+    pub(crate) host: Host,
+    /// Tells open pages what changes.
+    pub(crate) live: Live,
+    printer: Arc<Printer>,
+}
+
+/// What a host is started with, besides what it serves.
+#[derive(Debug, Clone)]
+pub(crate) struct Ground {
+    pub(crate) port: u16,
+    pub(crate) cache_dir: Option<PathBuf>,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) output: Output,
+}
+
+/// Starts a host for `bundle` on a port of this machine.
 ///
 /// # Errors
 /// [`CliError::PortTaken`], or what the host says.
 pub(crate) async fn start(
     plan: &Plan,
-    bundle: Bundle,
-    port: u16,
-    cache_dir: Option<PathBuf>,
-    output: Output,
-) -> Result<Host, CliError> {
+    bundle: &mut Bundle,
+    client: Option<&ClientBundle>,
+    ground: Ground,
+) -> Result<Served, CliError> {
     let storage = match (&plan.state, std::env::var_os(STORAGE_VARIABLE)) {
         (Some(folder), Some(name)) => StorageConfig::named(&name.to_string_lossy(), folder),
         (Some(folder), None) => StorageConfig::of_directory(folder),
         (None, _) => Ok(StorageConfig::Memory),
     };
+    let live = Live::default();
     let mut config = Config {
-        listen: addresses(port),
+        listen: addresses(ground.port),
         storage: storage?,
-        cache_dir,
+        cache_dir: ground.cache_dir,
+        live: Some(live.clone()),
+        tls: ground.tls,
         ..Config::default()
     };
     set_limits(&mut config, std::env::vars_os())?;
-    let deployment = Deployment {
-        project: plan.name.clone(),
-        bundle: bundle.code,
-        env: serde_json::Value::Object(plan.vars.clone()).to_string(),
-        assets: plan.assets.clone(),
-    };
-    let printer = Printer {
-        output,
-        stack_map: RwLock::new(bundle.stack_map),
-    };
-    let started = Host::start(config, deployment, Arc::new(printer)).await;
-    started.map_err(|error| match error {
+    let printer = Arc::new(Printer {
+        output: ground.output,
+        stack_map: RwLock::new(bundle.stack_map.take()),
+    });
+    let deployment = deployment(plan, &bundle.code, client);
+    let started = Host::start(config, deployment, printer.clone()).await;
+    let host = started.map_err(|error| match error {
         HostError::PortTaken { address } => CliError::PortTaken {
             port: address.port(),
         },
         error => CliError::Host(error),
+    })?;
+    Ok(Served {
+        host,
+        live,
+        printer,
     })
+}
+
+impl Served {
+    /// Evaluates code that is not served yet; what is wrong with it is told to nobody else.
+    ///
+    /// # Errors
+    /// Why it does not load, with the places of its source.
+    pub(crate) async fn check(&self, plan: &Plan, bundle: &Bundle) -> Result<Description, String> {
+        let deployment = deployment(plan, &bundle.code, None);
+        let checked = self.host.check_other(&deployment, Arc::new(Silent)).await;
+        checked.map_err(|error| {
+            let text = load_error(&error);
+            match &bundle.stack_map {
+                Some(map) => map.rewrite(&text).into_owned(),
+                None => text,
+            }
+        })
+    }
+
+    /// Serves other code: its rooms start anew, with what they have stored.
+    pub(crate) async fn swap(
+        &self,
+        plan: &Plan,
+        bundle: &mut Bundle,
+        client: Option<&ClientBundle>,
+    ) {
+        let deployment = deployment(plan, &bundle.code, client);
+        self.set_stack_map(bundle.stack_map.take());
+        self.host.swap(deployment).await;
+    }
+
+    /// The places of the code that runs have moved.
+    pub(crate) fn set_stack_map(&self, map: Option<StackMap>) {
+        let lock = self.printer.stack_map.write();
+        *lock.unwrap_or_else(PoisonError::into_inner) = map;
+    }
+
+    /// Serves other files; rooms go on.
+    pub(crate) fn replace_assets(&self, plan: &Plan, client: Option<&ClientBundle>) {
+        self.host.replace_assets(assets(plan, client));
+    }
+}
+
+fn deployment(plan: &Plan, code: &str, client: Option<&ClientBundle>) -> Deployment {
+    Deployment {
+        project: plan.name.clone(),
+        bundle: code.to_owned(),
+        env: serde_json::Value::Object(plan.vars.clone()).to_string(),
+        assets: assets(plan, client),
+    }
+}
+
+fn assets(plan: &Plan, client: Option<&ClientBundle>) -> Option<Arc<Assets>> {
+    let directory = plan.serve.path.clone()?;
+    let built = client.into_iter().flat_map(|client| &client.files);
+    Some(Arc::new(Assets {
+        directory: Some(directory),
+        built: built
+            .map(|(path, contents)| (path.clone(), Bytes::copy_from_slice(contents)))
+            .collect(),
+        single_page_app: plan.serve.single_page_app,
+    }))
 }
 
 /// `PARTYKIT_HOST_MESSAGE_BYTES_MAX=1048576` and the like: each limit by its name.
@@ -165,12 +250,30 @@ impl LogSink for Printer {
 
     fn failed(&self, room: &RoomKey, error: &GuestError) {
         let text = match error {
-            // Its message is the beginning of its detail, which also has the stack.
-            GuestError::Load { detail, .. } if !detail.is_empty() => {
-                format!("the code could not be loaded: {detail}")
+            GuestError::Load { .. } => {
+                format!("the code could not be loaded: {}", load_error(error))
             }
             error => error.to_string(),
         };
         self.show(room, LogLevel::Error, &text);
     }
+}
+
+/// What the code itself threw, with its stack.
+fn load_error(error: &GuestError) -> String {
+    match error {
+        // Its message is the beginning of its detail, which also has the stack.
+        GuestError::Load { detail, .. } if !detail.is_empty() => detail.clone(),
+        error => error.to_string(),
+    }
+}
+
+/// Hears the log of code that is only being tried.
+struct Silent;
+
+impl LogSink for Silent {
+    fn host(&self, _: LogLevel, _: &str) {}
+    fn line(&self, _: &LogLine) {}
+    fn request(&self, _: &RequestLine) {}
+    fn failed(&self, _: &RoomKey, _: &GuestError) {}
 }

@@ -3,18 +3,30 @@
 //! 0: done. 1: it failed. 2: the command line or the configuration has to change.
 
 mod args;
+mod browser;
+mod builds;
 mod bundle;
 mod cache_dir;
+mod certificate;
+mod client_bundle;
+mod code_frame;
 mod commands;
 mod env_file;
 mod error;
 mod esbuild;
 mod host;
+mod hotkeys;
 mod output;
+mod paths;
 mod plan;
 mod project;
+mod ready_file;
+mod service;
 mod stack_map;
 mod stop;
+mod watch;
+mod wording;
+mod workshop;
 
 use std::process::ExitCode;
 
@@ -23,19 +35,34 @@ use tokio::runtime;
 
 use crate::args::{Cli, Command, DevArgs};
 use crate::error::CliError;
-use crate::output::{Loudness, Output};
+use crate::output::{Loudness, Output, Reader};
 
 fn main() -> ExitCode {
-    let (done, output) = match Cli::parse().command {
-        Command::Dev(args) => {
-            let output = Output::new(loudness(&args));
-            (run(args, output), output)
-        }
+    match Cli::parse().command {
+        Command::Dev(args) => dev(*args),
         Command::Storage(command) => {
-            let output = Output::new(Loudness::Normal);
-            (commands::storage::run(command, output), output)
+            let output = Output::new(Loudness::Normal, Reader::Person);
+            ended(commands::storage::run(command, output), output)
         }
+        Command::Completions(args) => {
+            commands::completions::run(&args);
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn dev(args: DevArgs) -> ExitCode {
+    let reader = if args.json {
+        Reader::Program
+    } else {
+        Reader::Person
     };
+    let output = Output::new(loudness(&args), reader);
+    ended(run(args, output), output)
+}
+
+/// What the process ends with.
+fn ended(done: Result<(), CliError>, output: Output) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,8 +1,9 @@
 //! The only place that prints. Everything people read goes through [`Output`], which knows
-//! whether they want little or much of it and whether colours can be shown.
+//! whether they want little or much of it and whether colours can be shown, or whether it is a
+//! program that reads.
 //!
-//! What a command tells goes to stdout; warnings and errors go to stderr. A reader that has gone
-//! away (`partykit dev | head`) is no error.
+//! What a command tells goes to stdout; warnings and errors go to stderr. As JSON all of it goes
+//! to stdout, one object a line. A reader that has gone away (`partykit dev | head`) is no error.
 
 use std::env;
 use std::fmt::Display;
@@ -10,6 +11,9 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use partykit_core::{LogLevel, LogLine};
+use serde_json::{Value, json};
+
+use crate::wording::{chain, milliseconds};
 
 /// How much is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,12 +26,33 @@ pub(crate) enum Loudness {
     Verbose,
 }
 
+/// Who reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    Person,
+    Program,
+}
+
 /// Where texts go.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     loudness: Loudness,
+    reader: Reader,
     color_out: bool,
     color_err: bool,
+}
+
+/// What is wrong with a project that goes on running.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Trouble {
+    /// One line.
+    pub(crate) title: String,
+    /// The rest, for a terminal that may show colours.
+    pub(crate) report: String,
+    /// The rest without them.
+    pub(crate) plain: String,
+    /// The first place, as file, line and column.
+    pub(crate) place: Option<(String, u32, u32)>,
 }
 
 /// Escape sequences of the few looks there are.
@@ -36,6 +61,7 @@ enum Look {
     Bold,
     Dim,
     Red,
+    Green,
     Yellow,
     Cyan,
 }
@@ -46,6 +72,7 @@ impl Look {
             Self::Bold => "1",
             Self::Dim => "2",
             Self::Red => "31",
+            Self::Green => "32",
             Self::Yellow => "33",
             Self::Cyan => "36",
         }
@@ -54,11 +81,13 @@ impl Look {
 
 impl Output {
     /// For the process's own streams: coloured where a person looks, unless NO_COLOR is set.
-    pub(crate) fn new(loudness: Loudness) -> Self {
-        let wanted = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    pub(crate) fn new(loudness: Loudness, reader: Reader) -> Self {
+        let wanted = reader == Reader::Person
+            && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && env::var_os("TERM").is_none_or(|value| value != "dumb");
         Self {
             loudness,
+            reader,
             color_out: wanted && io::stdout().is_terminal(),
             color_err: wanted && io::stderr().is_terminal(),
         }
@@ -69,9 +98,19 @@ impl Output {
         self.color_err
     }
 
-    /// The first line of a command.
+    /// Whether somebody sits there and may press keys.
+    pub(crate) fn is_for_a_person(self) -> bool {
+        self.reader == Reader::Person && io::stdout().is_terminal()
+    }
+
+    /// Whether stdout holds events and nothing else.
+    pub(crate) fn is_for_a_program(self) -> bool {
+        self.reader == Reader::Program
+    }
+
+    /// Name and version.
     pub(crate) fn banner(self) {
-        if self.loudness >= Loudness::Normal {
+        if self.loudness >= Loudness::Normal && self.reader == Reader::Person {
             let name = paint(self.color_out, Look::Bold, "partykit");
             out(&format!("{name} {}\n", env!("CARGO_PKG_VERSION")));
         }
@@ -79,39 +118,109 @@ impl Output {
 
     /// Something was done.
     pub(crate) fn step(self, text: impl Display) {
-        if self.loudness >= Loudness::Normal {
-            out(&text.to_string());
+        match self.reader {
+            Reader::Program => self.event("step", json!({"text": text.to_string()})),
+            Reader::Person if self.loudness >= Loudness::Normal => out(&text.to_string()),
+            Reader::Person => {}
         }
     }
 
     /// How something was done.
     pub(crate) fn detail(self, text: impl Display) {
-        if self.loudness >= Loudness::Verbose {
-            out(&paint(self.color_out, Look::Dim, &text.to_string()));
+        if self.loudness < Loudness::Verbose {
+            return;
+        }
+        match self.reader {
+            Reader::Program => self.event("detail", json!({"text": text.to_string()})),
+            Reader::Person => out(&paint(self.color_out, Look::Dim, &text.to_string())),
         }
     }
 
     /// The line that scripts wait for; nothing before it says "ready".
-    pub(crate) fn ready(self, address: &str) {
-        let address = paint(self.color_out, Look::Cyan, address);
-        out(&format!("Ready on {address}"));
+    pub(crate) fn ready(self, url: &str, port: u16) {
+        match self.reader {
+            Reader::Program => self.event("ready", json!({"url": url, "port": port})),
+            Reader::Person => {
+                let url = paint(self.color_out, Look::Cyan, url);
+                out(&format!("Ready on {url}"));
+            }
+        }
+    }
+
+    /// New code is served.
+    pub(crate) fn reloaded(self, what: &str, bytes: usize, took: Duration) {
+        match self.reader {
+            Reader::Program => {
+                let fields = json!({"what": what, "bytes": bytes, "ms": millis(took)});
+                self.event("reloaded", fields);
+            }
+            Reader::Person => {
+                let word = paint(self.color_out, Look::Green, "Reloaded");
+                let size = crate::wording::size(bytes);
+                self.step(format!("{word} {what}: {size} in {}", milliseconds(took)));
+            }
+        }
+    }
+
+    /// What was wrong is not any more.
+    pub(crate) fn mended(self) {
+        match self.reader {
+            Reader::Program => self.event("mended", json!({})),
+            Reader::Person => self.step(paint(self.color_out, Look::Green, "Mended")),
+        }
+    }
+
+    /// Something is wrong, and what was there goes on running.
+    pub(crate) fn trouble(self, trouble: &Trouble) {
+        match self.reader {
+            Reader::Program => {
+                let place = trouble.place.as_ref().map(
+                    |(file, line, column)| json!({"file": file, "line": line, "column": column}),
+                );
+                let Trouble { title, plain, .. } = trouble;
+                let fields = json!({"title": title, "text": plain, "place": place});
+                self.event("trouble", fields);
+            }
+            Reader::Person => {
+                let word = paint(self.color_err, Look::Red, "error:");
+                let Trouble { title, report, .. } = trouble;
+                let note = paint(
+                    self.color_err,
+                    Look::Dim,
+                    "The last good code goes on running.",
+                );
+                err(&format!("\n{word} {title}\n\n{report}\n\n{note}"));
+            }
+        }
     }
 
     /// Something is not as it should be, and goes on.
     pub(crate) fn warning(self, text: impl Display) {
-        let word = paint(self.color_err, Look::Yellow, "warning:");
-        err(&format!("{word} {text}"));
+        match self.reader {
+            Reader::Program => self.event("warning", json!({"text": text.to_string()})),
+            Reader::Person => {
+                let word = paint(self.color_err, Look::Yellow, "warning:");
+                err(&format!("{word} {text}"));
+            }
+        }
     }
 
-    /// A text that is already laid out, such as a compiler's.
+    /// A warning that is already laid out, such as a compiler's.
     pub(crate) fn report(self, text: &str) {
-        err(text);
+        match self.reader {
+            Reader::Program => self.event("warning", json!({"text": text})),
+            Reader::Person => err(text),
+        }
     }
 
     /// Why a command ends: the chain of causes once, and after a blank line what to try.
     pub(crate) fn error(self, error: &dyn std::error::Error, hint: Option<&str>) {
+        let text = chain(error);
+        if self.reader == Reader::Program {
+            return self.event("error", json!({"text": text, "hint": hint}));
+        }
         let word = paint(self.color_err, Look::Red, "error:");
-        err(&format!("{word} {}", chain(error)));
+        err(&format!("{word} {text}"));
         if let Some(hint) = hint {
             let word = paint(self.color_err, Look::Bold, "hint:");
             err(&format!("\n{word} {hint}"));
@@ -121,6 +230,12 @@ impl Output {
     /// A line that a room wrote.
     pub(crate) fn room(self, line: &LogLine) {
         let loud = line.level >= LogLevel::Warn;
+        if self.reader == Reader::Program {
+            let room = line.room.to_string();
+            let level = level(line.level);
+            let fields = json!({"room": room, "level": level, "text": line.text});
+            return self.event("log", fields);
+        }
         if self.loudness == Loudness::Quiet && !loud {
             return;
         }
@@ -131,64 +246,76 @@ impl Output {
 
     /// An answered request.
     pub(crate) fn request(self, method: &str, path: &str, status: u16, took: Duration) {
+        if self.reader == Reader::Program {
+            let ms = millis(took);
+            let fields = json!({"method": method, "path": path, "status": status, "ms": ms});
+            return self.event("request", fields);
+        }
         if self.loudness == Loudness::Quiet {
             return;
         }
-        let line = format!("{method} {path} {status} ({})", milliseconds(took));
-        out(&paint(self.color_out, Look::Dim, &line));
+        let took = milliseconds(took);
+        let status_look = match status {
+            500.. => Look::Red,
+            400..500 => Look::Yellow,
+            _ => Look::Dim,
+        };
+        let method = paint(self.color_out, Look::Dim, &format!("{method} {path}"));
+        let status = paint(self.color_out, status_look, &status.to_string());
+        let took = paint(self.color_out, Look::Dim, &format!("({took})"));
+        out(&format!("{method} {status} {took}"));
+    }
+
+    /// What keys do.
+    pub(crate) fn keys(self, keys: &[(char, &str)]) {
+        let keys = keys.iter().map(|(key, what)| {
+            let key = paint(self.color_out, Look::Bold, &key.to_string());
+            let what = paint(self.color_out, Look::Dim, what);
+            format!("{key} {what}")
+        });
+        self.step(format!("\n  {}\n", keys.collect::<Vec<_>>().join("   ")));
+    }
+
+    /// Empties the screen, and what can be scrolled back to.
+    pub(crate) fn clear(self) {
+        out("\u{1b}[2J\u{1b}[3J\u{1b}[H");
+    }
+
+    /// One line of JSON.
+    fn event(self, event: &str, fields: Value) {
+        let mut object = serde_json::Map::new();
+        object.insert("event".to_owned(), event.into());
+        if let Value::Object(fields) = fields {
+            object.extend(fields);
+        }
+        out(&Value::Object(object).to_string());
+    }
+}
+
+fn millis(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn level(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Debug => "debug",
+        LogLevel::Log => "log",
+        LogLevel::Info => "info",
+        LogLevel::Warn => "warn",
+        LogLevel::Error => "error",
     }
 }
 
 /// `error main/lobby: text`, further lines indented.
 fn room_line(line: &LogLine, color: bool) -> String {
-    let (word, look) = match line.level {
-        LogLevel::Debug => ("debug", Look::Dim),
-        LogLevel::Log => ("log", Look::Dim),
-        LogLevel::Info => ("info", Look::Dim),
-        LogLevel::Warn => ("warn", Look::Yellow),
-        LogLevel::Error => ("error", Look::Red),
+    let look = match line.level {
+        LogLevel::Debug | LogLevel::Log | LogLevel::Info => Look::Dim,
+        LogLevel::Warn => Look::Yellow,
+        LogLevel::Error => Look::Red,
     };
-    let word = paint(color, look, word);
+    let word = paint(color, look, level(line.level));
     let room = paint(color, Look::Cyan, &line.room.to_string());
     format!("{word} {room}: {}", line.text.replace('\n', "\n  "))
-}
-
-/// An error and its causes. A cause whose text its parent already contains is not repeated.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let own = error.to_string();
-        if !text.contains(&own) {
-            text.push_str("\n  because: ");
-            text.push_str(&own);
-        }
-        cause = error.source();
-    }
-    text
-}
-
-/// A duration as people compare them.
-pub(crate) fn milliseconds(duration: Duration) -> String {
-    let micros = duration.as_micros();
-    if micros < 1000 {
-        return "<1 ms".to_owned();
-    }
-    format!("{} ms", (micros + 500) / 1000)
-}
-
-/// A size as people compare them.
-pub(crate) fn size(bytes: usize) -> String {
-    const KIB: usize = 1024;
-    if bytes < KIB {
-        return format!("{bytes} B");
-    }
-    let tenths = bytes * 10 / KIB;
-    if tenths < 10 * KIB {
-        return format!("{}.{} KiB", tenths / 10, tenths % 10);
-    }
-    let tenths = tenths / KIB;
-    format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
 
 fn paint(color: bool, look: Look, text: &str) -> String {
@@ -197,6 +324,11 @@ fn paint(color: bool, look: Look, text: &str) -> String {
     } else {
         text.to_owned()
     }
+}
+
+/// Text that is neither for a person nor an event, as it is.
+pub(crate) fn raw(text: &[u8]) {
+    let _ = io::stdout().lock().write_all(text);
 }
 
 fn out(line: &str) {
@@ -218,26 +350,6 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug, thiserror::Error)]
-    #[error("the top")]
-    struct Top(#[source] Middle);
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("the middle: the ground")]
-    struct Middle(#[source] Ground);
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("the ground")]
-    struct Ground;
-
-    #[test]
-    fn each_cause_is_told_once() {
-        assert_eq!(
-            chain(&Top(Middle(Ground))),
-            "the top\n  because: the middle: the ground"
-        );
-    }
-
     #[test]
     fn a_line_of_a_room_says_how_loud_it_is_and_whose() {
         let line = LogLine {
@@ -257,14 +369,5 @@ mod tests {
             room_line(&line, true),
             "\u{1b}[31merror\u{1b}[0m \u{1b}[36mmain/lobby\u{1b}[0m: Error: no\n    at f"
         );
-    }
-
-    #[test]
-    fn sizes_and_durations_are_short() {
-        assert_eq!(size(999), "999 B");
-        assert_eq!(size(1536), "1.5 KiB");
-        assert_eq!(size(3 * 1024 * 1024), "3.0 MiB");
-        assert_eq!(milliseconds(Duration::from_micros(900)), "<1 ms");
-        assert_eq!(milliseconds(Duration::from_micros(1500)), "2 ms");
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::args::{Assignment, DevArgs};
 use crate::env_file::EnvFile;
-use crate::project::{ConfigError, Persist, Project};
+use crate::project::{BuildCommand, ConfigError, Persist, Project, Serve};
 
 /// Where `dev` listens unless told otherwise.
 pub(crate) const DEFAULT_PORT: u16 = 1999;
@@ -65,7 +65,7 @@ impl PlanError {
 }
 
 /// The decisions. Paths are absolute.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
     /// The folder that the project's own paths are relative to.
     pub(crate) root: PathBuf,
@@ -77,10 +77,17 @@ pub(crate) struct Plan {
     /// Names and JavaScript expressions.
     pub(crate) define: BTreeMap<String, String>,
     pub(crate) alias: BTreeMap<String, String>,
+    pub(crate) minify: bool,
     /// Where rooms store; `None` is memory.
     pub(crate) state: Option<PathBuf>,
-    /// The folder of static files.
-    pub(crate) assets: Option<PathBuf>,
+    /// Files besides rooms, and the client that is built.
+    pub(crate) serve: Serve,
+    /// Whether pages are loaded again when what they are made of changes.
+    pub(crate) live: bool,
+    /// What is run before the code is bundled.
+    pub(crate) command: Option<BuildCommand>,
+    /// The configuration that was read.
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Which port, and what to do when it is taken.
@@ -93,8 +100,8 @@ pub(crate) enum Port {
 }
 
 impl Plan {
-    /// Merges. Variables: file < .env < .env.local < `--var`; constants: file < `--define`;
-    /// everything else: file < command line.
+    /// Merges. Variables: file < .env < .env.local < `--var`; constants: `--with-env` < file
+    /// < `--define`; everything else: file < command line.
     ///
     /// # Errors
     /// There is no usable entry.
@@ -115,8 +122,12 @@ impl Plan {
         for (name, value) in files.chain(pairs(&args.vars)) {
             vars.insert(name, Value::String(value));
         }
-        let mut define = project.define;
-        define.extend(pairs(&args.define));
+        let mut serve = project.serve;
+        if let Some(folder) = &args.serve {
+            serve.path = Some(cwd.join(folder));
+        }
+        let live = serve.build.as_ref().and_then(|build| build.live);
+        let define = constants(project.define, env_files, args);
         let persist = match args.persist.as_deref() {
             Some("true") => Persist::Yes,
             Some("false") => Persist::No,
@@ -135,10 +146,41 @@ impl Plan {
                 Persist::Yes => Some(project.root.join(STATE_FOLDER)),
                 Persist::Folder(folder) => Some(folder),
             },
-            assets: project.assets,
+            minify: args.minify || project.minify,
+            live: args.live || live.unwrap_or(true),
+            serve,
+            command: project.command,
+            config: project.path,
             root: project.root,
         })
     }
+}
+
+/// What `--with-env` makes of variables < the file < `--define`.
+fn constants(
+    configured: BTreeMap<String, String>,
+    env_files: &[EnvFile],
+    args: &DevArgs,
+) -> BTreeMap<String, String> {
+    let files = env_files.iter().filter(|_| args.with_env);
+    let variables = files.flat_map(|file| &file.variables);
+    let mut define: BTreeMap<_, _> = variables
+        // esbuild takes identifiers only; dotenv takes more.
+        .filter(|(name, _)| is_identifier(name))
+        .map(|(name, value)| (name.clone(), Value::from(value.as_str()).to_string()))
+        .collect();
+    define.extend(configured);
+    define.extend(pairs(&args.define));
+    define
+}
+
+/// Names with dots, as `process.env.X`, are as good.
+fn is_identifier(name: &str) -> bool {
+    let is_part = |part: &str| {
+        let rest = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        part.chars().all(rest) && part.starts_with(|c: char| !c.is_ascii_digit())
+    };
+    name.split('.').all(is_part)
 }
 
 fn entry(
@@ -243,6 +285,28 @@ mod tests {
         let usual = plan(project(), &DevArgs::default());
         assert_eq!(usual.state, Some("/p/.partykit/state".into()));
         assert_eq!(usual.port, Port::Any);
+    }
+
+    #[test]
+    fn variables_become_constants_only_when_asked_and_yield_to_others() {
+        let mut project = project();
+        project.define.insert("B".to_owned(), "file".to_owned());
+        let variables = ["A", "B", "C", "not-a-name"];
+        let files = [EnvFile {
+            path: ".env".into(),
+            variables: variables
+                .map(|name| (name.to_owned(), "it's \"x\"".to_owned()))
+                .into(),
+        }];
+        let args = DevArgs {
+            with_env: true,
+            define: vec![assign("C", "line")],
+            ..DevArgs::default()
+        };
+        let plan = Plan::new(project, &files, &args, "/".as_ref()).unwrap();
+        let define: Vec<_> = plan.define.iter().map(|(n, e)| (&**n, &**e)).collect();
+        let quoted = r#""it's \"x\"""#;
+        assert_eq!(define, [("A", quoted), ("B", "file"), ("C", "line")]);
     }
 
     #[test]

@@ -5,7 +5,9 @@
 //! of the bundle, segments that say where a piece of it begins. Knows nothing of terminals.
 
 use std::borrow::Cow;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
+
+use crate::paths::normal;
 
 /// What the guest calls the module that it is given.
 const MODULE: &str = "bundle.js:";
@@ -95,21 +97,6 @@ fn leading_number(text: &str) -> Option<(u32, &str)> {
         .unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
     Some((digits.parse().ok()?, rest))
-}
-
-/// Without `.` and `..`, which the files on disk are not asked about: some sources are virtual.
-fn normal(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                out.pop();
-            }
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 /// Lines are parted by `;`, segments by `,`; each number of a segment is the difference to the

@@ -13,6 +13,8 @@ mod bundling;
 mod config;
 #[path = "cli/harness.rs"]
 mod harness;
+#[path = "cli/reloading.rs"]
+mod reloading;
 #[path = "cli/serving.rs"]
 mod serving;
 #[path = "cli/storage.rs"]

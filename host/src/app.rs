@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Deployment, HostLimits};
 use crate::driver::Directory;
+use crate::live::Live;
 use crate::log::LogSink;
 use crate::server::{self, Phase};
 
@@ -21,6 +22,8 @@ pub(crate) struct App {
     pub(crate) sockets: TaskTracker,
     pub(crate) deployment: RwLock<Arc<Deployment>>,
     pub(crate) phase: watch::Receiver<Phase>,
+    /// Who tells open pages what changes, in development.
+    pub(crate) live: Option<Live>,
 }
 
 impl App {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
@@ -40,8 +41,8 @@ pub(crate) async fn read(
     }
 }
 
-/// Method, absolute URL and headers as room code sees them. The scheme is `http` as in PartyKit,
-/// for WebSockets too.
+/// Method, absolute URL and headers as room code sees them. The scheme is that of HTTP as in
+/// PartyKit, for WebSockets too.
 pub(crate) fn head<B>(
     request: &http::Request<B>,
     client: std::net::IpAddr,
@@ -59,7 +60,9 @@ pub(crate) fn head<B>(
     for name in ["cf-connecting-ip", "x-real-ip"] {
         headers.push((name.to_owned(), client.to_string()));
     }
-    let url = format!("http://{}{path}", host.unwrap_or("localhost"));
+    let scheme = request.extensions().get::<Scheme>();
+    let scheme = scheme.map_or("http", Scheme::as_str);
+    let url = format!("{scheme}://{}{path}", host.unwrap_or("localhost"));
     // As URLs are written in `request.url`. What cannot be parsed is the client's fault.
     let url = url::Url::parse(&url).map_err(|_| RouteError::Url)?;
     Ok(RequestHead {

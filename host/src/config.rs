@@ -2,11 +2,15 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use partykit_core::{Limits, ProjectName};
 pub use partykit_storage::StorageConfig;
 
+use crate::assets::Assets;
+use crate::live::Live;
+use crate::tls::Tls;
 use crate::unread::RestLimits;
 
 /// Configuration of a host.
@@ -24,6 +28,10 @@ pub struct Config {
     /// Where the compiled engine is kept, so that it is compiled once per machine; none compiles
     /// it at every start.
     pub cache_dir: Option<PathBuf>,
+    /// Who tells open pages what changes; none outside of development.
+    pub live: Option<Live>,
+    /// What HTTPS is served with; none serves HTTP.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Config {
@@ -34,6 +42,8 @@ impl Default for Config {
             limits: Limits::default(),
             host: HostLimits::default(),
             cache_dir: None,
+            live: None,
+            tls: None,
         }
     }
 }
@@ -104,8 +114,8 @@ pub struct Deployment {
     pub bundle: String,
     /// A JSON object: what room code reads as `room.env`.
     pub env: String,
-    /// A directory of static files, if the project has one.
-    pub assets: Option<PathBuf>,
+    /// Static files, if the project has some.
+    pub assets: Option<Arc<Assets>>,
 }
 
 impl HostLimits {

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use partykit_core::{IdError, Response, close_code};
 
+use crate::tls::TlsError;
+
 /// Why a host could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -32,6 +34,9 @@ pub enum HostError {
     /// The operating system has no thread to give.
     #[error("the committing thread could not be started")]
     Thread(#[source] std::io::Error),
+    /// Certificate and key cannot be served with.
+    #[error("HTTPS cannot be served")]
+    Tls(#[source] TlsError),
     /// The wasm engine could not be made.
     #[error("the engine could not be started")]
     Engine(#[source] partykit_engine::EngineError),

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use partykit_core::{
-    Description, GuestError, Limits, LogLevel, PartyName, RoomId, RoomKey, Store, close_code,
+    Description, GuestError, Limits, LogLevel, PartyName, ProjectName, RoomId, RoomKey, Store,
+    close_code,
 };
 use partykit_engine::{Engine, EngineConfig, JsBinary, JsComponent, JsFactory};
 use tokio::net::TcpListener;
@@ -17,13 +18,15 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+use crate::assets::Assets;
 use crate::capacity::{Capacity, raise_descriptors};
 use crate::config::{Config, Deployment, HostLimits};
 use crate::driver::{Directory, RoomMaker};
 use crate::error::HostError;
 use crate::load_api::LoadApi;
 use crate::log::LogSink;
-use crate::server::{Phase, serve};
+use crate::server::{Door, Phase, serve};
+use crate::tls::Tls;
 
 const SHUTDOWN: &str = "the host is shutting down";
 const NEW_CODE: &str = "the room's code was replaced";
@@ -88,6 +91,8 @@ impl Host {
         store: Arc<dyn Store>,
     ) -> Result<Self, HostError> {
         let address = listeners.first().ok_or(HostError::NoAddress)?.1;
+        let tls = config.tls.as_ref().map(Tls::acceptor).transpose();
+        let tls = tls.map_err(HostError::Tls)?;
         let engine = start_engine(&config).await?;
         let limits = Arc::new(config.limits);
         let factory = factory(&engine, &deployment, &limits);
@@ -110,10 +115,15 @@ impl Host {
             sockets: TaskTracker::new(),
             deployment: RwLock::new(Arc::new(deployment)),
             phase: reached.clone(),
+            live: config.live,
         });
         let mut servers = JoinSet::new();
         for (listener, _) in listeners {
-            servers.spawn(serve(listener, app.clone(), reached.clone()));
+            let door = Door {
+                listener,
+                tls: tls.clone(),
+            };
+            servers.spawn(serve(door, app.clone(), reached.clone()));
         }
         Ok(Self {
             app,
@@ -145,23 +155,29 @@ impl Host {
     /// Why the code does not load.
     pub async fn check(&self) -> Result<Description, GuestError> {
         let factory = self.factory.lock().clone();
-        let room = RoomKey {
-            project: self.app.deployment().project.clone(),
-            party: PartyName::main(),
-            room: RoomId::check(),
-        };
-        let log = self.app.log.clone();
-        let checked = tokio::task::spawn_blocking(move || {
-            let result = factory.check(&mut LoadApi::new(room.clone(), log.clone()));
-            if let Err(error) = &result {
-                log.failed(&room, error);
-            }
-            result
-        });
-        match checked.await {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        }
+        let project = self.app.deployment().project.clone();
+        evaluate(factory, project, self.app.log.clone()).await
+    }
+
+    /// The same for code that is not served yet.
+    ///
+    /// # Errors
+    /// Why the code does not load.
+    pub async fn check_other(
+        &self,
+        deployment: &Deployment,
+        log: Arc<dyn LogSink>,
+    ) -> Result<Description, GuestError> {
+        let factory = factory(&self.engine, deployment, &self.limits);
+        evaluate(factory, deployment.project.clone(), log).await
+    }
+
+    /// Serves other static files; rooms go on.
+    pub fn replace_assets(&self, assets: Option<Arc<Assets>>) {
+        let mut deployment = self.app.deployment.write();
+        let mut changed = Deployment::clone(&deployment);
+        changed.assets = assets;
+        *deployment = Arc::new(changed);
     }
 
     /// Replaces the code: new rooms start with it, existing ones are closed with 1012 after what
@@ -217,6 +233,29 @@ impl Host {
         let ended = async { while self.servers.join_next().await.is_some() {} };
         let _ = timeout_at(last_frames.max(Instant::now() + LAST_FRAMES), ended).await;
         self.servers.abort_all();
+    }
+}
+
+async fn evaluate(
+    factory: Arc<JsFactory>,
+    project: ProjectName,
+    log: Arc<dyn LogSink>,
+) -> Result<Description, GuestError> {
+    let room = RoomKey {
+        project,
+        party: PartyName::main(),
+        room: RoomId::check(),
+    };
+    let checked = tokio::task::spawn_blocking(move || {
+        let result = factory.check(&mut LoadApi::new(room.clone(), log.clone()));
+        if let Err(error) = &result {
+            log.failed(&room, error);
+        }
+        result
+    });
+    match checked.await {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
 

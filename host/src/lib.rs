@@ -6,6 +6,7 @@
 //! `driver/perform.rs`, `socket/outbound.rs`, `socket/write.rs`.
 
 mod app;
+mod assets;
 mod body;
 mod capacity;
 mod clock;
@@ -14,6 +15,7 @@ mod driver;
 mod error;
 mod exchange;
 mod host;
+mod live;
 mod load_api;
 mod log;
 mod patience;
@@ -22,14 +24,18 @@ mod router;
 mod routes;
 mod server;
 mod socket;
+mod tls;
 mod unread;
 
+pub use assets::Assets;
 pub use capacity::{Bound, Capacity};
 pub use config::{Config, Deployment, HostLimits, SettingError, StorageConfig};
 pub use error::HostError;
 pub use host::Host;
+pub use live::{Live, Problem};
 pub use log::{LogSink, RequestLine};
 pub use partykit_storage::{StorageError, upkeep};
+pub use tls::{Tls, TlsError};
 
 /// Stack of the threads that run rooms: give it to the runtime. With less, each turn is run on a
 /// stack of its own, which costs several microseconds.

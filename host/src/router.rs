@@ -1,4 +1,5 @@
-//! What a request is for: a room, a WebSocket to a room, or a file. One line for each request goes
+//! What a request is for: a room, a WebSocket to a room, a file, or in development what keeps
+//! pages current. One line for each request goes
 //! to the log, whoever answered it.
 
 use std::net::SocketAddr;
@@ -16,7 +17,8 @@ use crate::body;
 use crate::error::RouteError;
 use crate::log::RequestLine;
 use crate::route::{self, Route};
-use crate::routes::{assets, party};
+use crate::routes::assets::Pages;
+use crate::routes::{assets, live, party};
 use crate::unread;
 
 pub(crate) type Request = http::Request<Body>;
@@ -29,8 +31,13 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 async fn dispatch(
     State(app): State<Arc<App>>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
-    request: Request,
+    mut request: Request,
 ) -> Response {
+    // Nobody asked for these but the page's own script, and so they are not told.
+    let own = app.live.as_ref();
+    if let Some(answer) = own.and_then(|live| live::serve(live, &mut request)) {
+        return answer.unwrap_or_else(|error| body::to_http(error.response()));
+    }
     let started = Instant::now();
     let method = request.method().to_string();
     let path = request
@@ -75,7 +82,13 @@ async fn answer(
             }
         }
         Route::Other => match &deployment.assets {
-            Some(directory) => assets::serve(directory, request).await,
+            Some(assets) => {
+                let pages = match &app.live {
+                    Some(_) => Pages::Live,
+                    None => Pages::AsTheyAre,
+                };
+                assets::serve(assets, pages, request).await
+            }
             None => Err(RouteError::NotFound),
         },
     }

@@ -1,5 +1,6 @@
-//! Accepts connections and speaks HTTP/1 on them, each within its limits: how long a request's
-//! head may take, how many connections there may be. Ends them all when told to.
+//! Accepts connections and speaks HTTP/1 on them, behind TLS where there is a certificate, each
+//! within its limits: how long a request's head may take, how many connections there may be. Ends
+//! them all when told to.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,13 +10,16 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use http::uri::Scheme;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 use crate::app::App;
@@ -44,29 +48,41 @@ pub(crate) async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
     let _ = phase.wait_for(|phase| *phase >= wanted).await;
 }
 
+/// Where connections come in, and how.
+pub(crate) struct Door {
+    pub(crate) listener: TcpListener,
+    /// None is plain HTTP.
+    pub(crate) tls: Option<TlsAcceptor>,
+}
+
 /// Serves until the host stops, then until the last request is answered. Dropping the future
 /// ends every connection at once.
-pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, mut phase: watch::Receiver<Phase>) {
+pub(crate) async fn serve(door: Door, app: Arc<App>, mut phase: watch::Receiver<Phase>) {
     let router = router(app.clone());
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &app) => accepted,
+            accepted = accept(&door.listener, &app) => accepted,
             () = reached(&mut phase, Phase::Stopping) => break,
             Some(_) = connections.join_next() => continue,
         };
         match accepted {
             Ok((stream, client, permit)) => {
-                let (app, phase, router) = (app.clone(), phase.clone(), router.clone());
+                let (phase, tls) = (phase.clone(), door.tls.clone());
+                let served = Served {
+                    client,
+                    router: router.clone(),
+                    limits: app.limits.clone(),
+                };
                 connections.spawn(async move {
-                    connection(stream, client, router, &app.limits, phase).await;
+                    served.stream(stream, tls, phase).await;
                     drop(permit);
                 });
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
-    drop(listener);
+    drop(door);
     while connections.join_next().await.is_some() {}
 }
 
@@ -83,40 +99,70 @@ async fn accept(
     Ok((stream, client, permit))
 }
 
-async fn connection(
-    stream: TcpStream,
+/// One connection and what it is served with.
+struct Served {
     client: SocketAddr,
     router: Router,
-    limits: &HostLimits,
-    mut phase: watch::Receiver<Phase>,
-) {
-    let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(client));
-        router.clone().call(request)
-    });
-    let patience = Duration::from_millis(limits.answer_stall_ms);
-    let (stream, taken) = Patient::new(stream, patience);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(limits.head_ms))
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    tokio::pin!(connection);
-    // What goes wrong with one connection is told to nobody but its client.
-    tokio::select! {
-        _ = &mut connection => return,
-        () = reached(&mut phase, Phase::Stopping) => connection.as_mut().graceful_shutdown(),
+    limits: HostLimits,
+}
+
+impl Served {
+    async fn stream(
+        self,
+        stream: TcpStream,
+        tls: Option<TlsAcceptor>,
+        mut phase: watch::Receiver<Phase>,
+    ) {
+        let Some(tls) = tls else {
+            return self.connection(stream, Scheme::HTTP, phase).await;
+        };
+        let head = Duration::from_millis(self.limits.head_ms);
+        let accepted = tokio::select! {
+            accepted = timeout(head, tls.accept(stream)) => accepted,
+            () = reached(&mut phase, Phase::Stopping) => return,
+        };
+        // A client that does not trust the certificate says so by hanging up.
+        if let Ok(Ok(stream)) = accepted {
+            self.connection(stream, Scheme::HTTPS, phase).await;
+        }
     }
-    tokio::select! {
-        _ = &mut connection => return,
-        () = reached(&mut phase, Phase::Ending) => {}
-    }
-    loop {
-        let before = taken.load(Ordering::Relaxed);
-        let ended = timeout(LAST_BYTES, &mut connection).await.is_ok();
-        if ended || taken.load(Ordering::Relaxed) == before {
-            return;
+
+    async fn connection(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        scheme: Scheme,
+        mut phase: watch::Receiver<Phase>,
+    ) {
+        let (client, router, limits) = (self.client, self.router, self.limits);
+        let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(client));
+            request.extensions_mut().insert(scheme.clone());
+            router.clone().call(request)
+        });
+        let patience = Duration::from_millis(limits.answer_stall_ms);
+        let (stream, taken) = Patient::new(stream, patience);
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_millis(limits.head_ms))
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        tokio::pin!(connection);
+        // What goes wrong with one connection is told to nobody but its client.
+        tokio::select! {
+            _ = &mut connection => return,
+            () = reached(&mut phase, Phase::Stopping) => connection.as_mut().graceful_shutdown(),
+        }
+        tokio::select! {
+            _ = &mut connection => return,
+            () = reached(&mut phase, Phase::Ending) => {}
+        }
+        loop {
+            let before = taken.load(Ordering::Relaxed);
+            let ended = timeout(LAST_BYTES, &mut connection).await.is_ok();
+            if ended || taken.load(Ordering::Relaxed) == before {
+                return;
+            }
         }
     }
 }

@@ -1,11 +1,10 @@
 // examples/chat: the visit written down in smoke.txt, and two browser tabs.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { launch } from "./browser.mjs";
 import { Client, within } from "./client.mjs";
 import { ROOT, hostFor } from "./host.mjs";
 
@@ -46,25 +45,6 @@ test("the last fifty messages are kept and no more", async (host) => {
   const { messages } = await reader.nextJson();
   assert.deepEqual(messages.map(({ text }) => text), Array.from({ length: 50 }, (_, i) => `${i + 11}`));
 });
-
-function browserPath() {
-  if (process.env.CHROMIUM) return process.env.CHROMIUM;
-  const names = ["chromium", "chromium-browser", "google-chrome"];
-  for (const name of names) {
-    try {
-      return execFileSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).trim();
-    } catch {
-      // The next one, then.
-    }
-  }
-  throw new Error("no Chromium was found; run scripts/setup --test, or name one in CHROMIUM");
-}
-
-function launch() {
-  const quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
-  const offline = ["--disable-background-networking", "--disable-component-update", "--disable-sync"];
-  return chromium.launch({ executablePath: browserPath(), headless: true, args: [...quiet, ...offline] });
-}
 
 async function say(page, text) {
   await page.getByLabel("Message").fill(text);

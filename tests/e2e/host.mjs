@@ -95,7 +95,8 @@ export class Host extends Run {
   address = "";
 
   static async start(folder, args = [], env = {}) {
-    const host = new Host(["dev", "--port", "0", "--no-hotkeys", ...args], { cwd: folder, env });
+    const port = args.includes("--port") ? [] : ["--port", "0"];
+    const host = new Host(["dev", ...port, "--no-hotkeys", ...args], { cwd: folder, env });
     try {
       const [, port] = await host.printed(/Ready on http:\/\/[^\s/]+:(\d+)/i);
       host.address = `127.0.0.1:${port}`;

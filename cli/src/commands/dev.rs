@@ -1,34 +1,27 @@
-//! `partykit dev`: configuration, bundle, host, until a signal.
+//! `partykit dev`: configuration, bundle, host, and then whatever is edited, until a signal or a
+//! key.
 //!
 //! The order is that of what people want to know first: a mistake in the configuration is told
 //! before anything is installed, a mistake in the code before anything listens.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use partykit_core::{Description, GuestError};
-use partykit_host::Host;
+use tokio::sync::Notify;
 
 use crate::args::DevArgs;
-use crate::bundle::{Bundle, Bundler};
-use crate::cache_dir::{self, cache_dir};
-use crate::env_file;
+use crate::browser;
 use crate::error::CliError;
-use crate::esbuild::{self, Esbuild};
-use crate::host;
-use crate::output::{Output, milliseconds, size};
-use crate::plan::{DEFAULT_PORT, Plan, Port};
-use crate::project::{Project, locate};
+use crate::host::Served;
+use crate::hotkeys::{Hotkeys, KEYS, Key};
+use crate::output::Output;
+use crate::ready_file::ReadyFile;
 use crate::stop::Stop;
-
-/// A free port can be taken by somebody else before we listen on it, but not this often.
-const ATTEMPTS: usize = 5;
+use crate::watch::Watch;
+use crate::workshop::Workshop;
 
 /// An interrupted start is not waited for any longer.
 const ABORT_LIMIT: Duration = Duration::from_secs(1);
-
-/// A start that takes longer is explained: the engine is being compiled.
-const PATIENCE: Duration = Duration::from_millis(700);
 
 /// Serves until Ctrl-C or SIGTERM, which end it cleanly; a second one ends it at once.
 ///
@@ -40,10 +33,15 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<(), CliError> {
         source,
     })?;
     output.banner();
-    let plan = plan(&args, output)?;
+    let scheme = if args.https || args.https_cert_path.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let (ready_path, wants_keys) = (args.ready_file.clone(), !args.no_hotkeys);
     // In a task of its own, because compiling the engine occupies a thread for seconds.
-    let mut starting = tokio::spawn(start(plan, output));
-    let host = tokio::select! {
+    let mut starting = tokio::spawn(start(args, output));
+    let (mut workshop, served, watch) = tokio::select! {
         started = &mut starting => started??,
         () = stop.asked() => {
             starting.abort();
@@ -52,15 +50,38 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<(), CliError> {
             return Ok(());
         }
     };
-    tell_load(host.check().await, output);
-    output.ready(&format!("http://localhost:{}", host.address().port()));
-    stop.asked().await;
+    tell_load(served.host.check().await, output);
+    let port = served.host.address().port();
+    let url = format!("{scheme}://localhost:{port}");
+    output.ready(&url, port);
+    let ready_file = ready_path.map(|path| {
+        ReadyFile::write(&path, &url, port).map_err(|source| CliError::ReadyFile { path, source })
+    });
+    let _ready_file = ready_file.transpose()?;
+    let mut keys = wants_keys.then(|| keys(output)).flatten();
+    let bell = workshop.bell();
+    tokio::select! {
+        () = workshop.work(watch, &served) => {}
+        () = stop.asked() => {}
+        () = press(&mut keys, &url, &bell, output) => {}
+    }
     output.step("Stopping");
     tokio::select! {
-        () = host.shutdown() => {}
+        () = served.host.shutdown() => {}
         () = stop.asked_again() => output.warning("stopped before every room had finished"),
     }
     Ok(())
+}
+
+async fn start(args: DevArgs, output: Output) -> Result<(Workshop, Served, Watch), CliError> {
+    let cwd = std::env::current_dir().map_err(|source| CliError::Process {
+        what: "the current folder is gone",
+        source,
+    })?;
+    let mut workshop = Workshop::open(args, cwd, output).await?;
+    let mut watch = Watch::start()?;
+    let served = workshop.start(&mut watch).await?;
+    Ok((workshop, served, watch))
 }
 
 /// Code that does not load is no reason to end: it is served as it is, with its error.
@@ -76,116 +97,31 @@ fn tell_load(loaded: Result<Description, GuestError>, output: Output) {
     }
 }
 
-fn plan(args: &DevArgs, output: Output) -> Result<Plan, CliError> {
-    let cwd = std::env::current_dir().map_err(|source| CliError::Process {
-        what: "the current folder is gone",
-        source,
-    })?;
-    let project = match locate(args.config.as_deref(), &cwd)? {
-        Some(source) => Project::read(&source, &cwd)?,
-        None => Project::bare(&cwd),
-    };
-    if let Some(file) = project.file.as_ref().filter(|_| !project.idle.is_empty()) {
-        let keys = project.idle.join(", ");
-        output.warning(format!("{file}: no effect yet: {keys}"));
+fn keys(output: Output) -> Option<Hotkeys> {
+    if !output.is_for_a_person() {
+        return None;
     }
-    let env_files = env_file::find(&cwd)?;
-    let plan = Plan::new(project, &env_files, args, &cwd)?;
-    for file in &env_files {
-        let shown = relative(&file.path, &cwd);
-        output.step(format!("Loading environment variables from {shown}"));
-    }
-    if let Some(folder) = plan.assets.as_ref().filter(|folder| !folder.is_dir()) {
-        let shown = relative(folder, &cwd);
-        output.warning(format!("the folder {shown} of \"serve\" does not exist"));
-    }
-    Ok(plan)
+    let keys = Hotkeys::listen()?;
+    output.keys(KEYS);
+    Some(keys)
 }
 
-async fn start(plan: Plan, output: Output) -> Result<Host, CliError> {
-    let cache = cache_dir();
-    let bundler = Bundler {
-        esbuild: esbuild(&plan.root, cache.clone(), output).await?,
-        root: plan.root.clone(),
-        main: plan.main.clone(),
-        define: plan.define.clone(),
-        alias: plan.alias.clone(),
-        vars: plan.vars.clone(),
-        color: output.colors_errors(),
-    };
-    let mut port = match plan.port {
-        Port::Asked(0) => host::free_port(None)?,
-        Port::Asked(port) => port,
-        Port::Any => DEFAULT_PORT,
-    };
-    let mut attempt = 1;
+/// Does what keys say, until one says that it is enough.
+async fn press(keys: &mut Option<Hotkeys>, url: &str, bell: &Notify, output: Output) {
     loop {
-        // The address is a constant of the code, so another port is another bundle.
-        let bundle = bundler.build(&format!("127.0.0.1:{port}")).await?;
-        if attempt == 1 {
-            tell(&plan, &bundle, output);
-        }
-        let engines = cache.as_deref().map(cache_dir::engines);
-        let starting = host::start(&plan, bundle, port, engines, output);
-        match explained(starting, output).await {
-            Err(CliError::PortTaken { port: taken }) if may_move(plan.port, attempt) => {
-                port = host::free_port(Some(taken).filter(|_| plan.port == Port::Any))?;
-                output.warning(format!("port {taken} is taken, using {port} instead"));
-                attempt += 1;
+        match Hotkeys::next(keys).await {
+            Key::Browser => {
+                if let Err(error) = browser::open(url) {
+                    output.warning(format!("no browser can be opened: {error}"));
+                }
             }
-            started => return started,
+            Key::Clear => output.clear(),
+            Key::Rebuild => {
+                output.step("Bundling again");
+                bell.notify_one();
+            }
+            Key::Line => output.step(""),
+            Key::Exit => return,
         }
     }
-}
-
-/// Waits for `starting`, and says why it takes so long when it does.
-async fn explained<T>(starting: impl Future<Output = T>, output: Output) -> T {
-    let mut starting = std::pin::pin!(starting);
-    tokio::select! {
-        started = &mut starting => return started,
-        () = tokio::time::sleep(PATIENCE) => {
-            output.step("Compiling the engine, once on this machine");
-        }
-    }
-    starting.await
-}
-
-fn may_move(port: Port, attempt: usize) -> bool {
-    matches!(port, Port::Any | Port::Asked(0)) && attempt < ATTEMPTS
-}
-
-fn tell(plan: &Plan, bundle: &Bundle, output: Output) {
-    if let Some(warnings) = &bundle.warnings {
-        output.report(warnings);
-    }
-    output.step(format!(
-        "Built {}: {} in {}",
-        relative(&plan.main, &plan.root),
-        size(bundle.code.len()),
-        milliseconds(bundle.took)
-    ));
-    match &plan.state {
-        Some(folder) => output.detail(format!("Storage in {}", folder.display())),
-        None => output.detail("Storage in memory"),
-    }
-}
-
-async fn esbuild(root: &Path, cache: Option<PathBuf>, output: Output) -> Result<Esbuild, CliError> {
-    if let Some(found) = Esbuild::find(root, cache.as_deref())? {
-        output.detail(format!("Bundling with {}", found.program.display()));
-        return Ok(found);
-    }
-    if let Some(cache) = &cache {
-        let (version, folder) = (esbuild::VERSION, cache.display());
-        output.step(format!("Installing esbuild {version} into {folder}, once"));
-    }
-    Ok(Esbuild::install(cache.as_deref()).await?)
-}
-
-/// `path` as seen from `folder` when it lies inside, else whole.
-fn relative(path: &Path, folder: &Path) -> String {
-    path.strip_prefix(folder)
-        .unwrap_or(path)
-        .display()
-        .to_string()
 }

@@ -8,9 +8,10 @@ use partykit_host::{StorageConfig, upkeep};
 
 use crate::args::{BackupArgs, RestoreArgs, StorageCommand, StoreArgs};
 use crate::error::CliError;
-use crate::output::{Output, size};
+use crate::output::Output;
 use crate::plan::STATE_FOLDER;
 use crate::project::{Persist, Project, locate};
+use crate::wording::size;
 
 /// Does one of them. Blocks.
 ///

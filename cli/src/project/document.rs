@@ -34,6 +34,16 @@ impl Document {
         })
     }
 
+    /// A text that stands in no file.
+    #[cfg(test)]
+    pub(super) fn of_text(path: PathBuf, text: &str) -> Self {
+        Self {
+            shown: "partykit.json".to_owned(),
+            text: text.to_owned(),
+            path,
+        }
+    }
+
     /// The tree.
     ///
     /// # Errors

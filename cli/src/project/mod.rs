@@ -5,6 +5,8 @@ mod document;
 mod error;
 mod locate;
 mod node;
+#[cfg(test)]
+mod parser_tests;
 mod platform;
 mod schema;
 mod serve;
@@ -12,4 +14,5 @@ mod suggest;
 
 pub(crate) use error::ConfigError;
 pub(crate) use locate::locate;
-pub(crate) use schema::{Persist, Project};
+pub(crate) use schema::{BuildCommand, Persist, Project};
+pub(crate) use serve::{ClientBuild, Serve};

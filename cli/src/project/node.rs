@@ -1,6 +1,8 @@
 //! One value of a configuration file together with its name and place, and the questions one can
 //! ask it: is it text, is it a number, which keys does it have. Every "no" is a [`ConfigError`].
 
+use std::collections::BTreeMap;
+
 use jsonc_parser::ast::{ObjectPropName, Value};
 use jsonc_parser::common::{Range, Ranged};
 use serde_json::{Map, Number};
@@ -128,6 +130,14 @@ impl<'d> Node<'d> {
             .into_iter()
             .map(|entry| entry.node.string().map(|value| (entry.clone(), value)))
             .collect()
+    }
+
+    /// The same, without their places.
+    pub(super) fn string_map(&self) -> Result<BTreeMap<String, String>, ConfigError> {
+        let entries = self.string_record()?.into_iter();
+        Ok(entries
+            .map(|(entry, value)| (entry.key.to_owned(), value.to_owned()))
+            .collect())
     }
 
     /// A list of strings.

@@ -12,7 +12,7 @@ pub(super) fn check(entry: &Entry<'_>) -> Result<bool, ConfigError> {
         "$schema" | "team" | "preview" | "domain" | "analytics" | "compatibilityDate" => {
             node.string().map(drop)?;
         }
-        "minify" | "logpush" => node.boolean().map(drop)?,
+        "logpush" => node.boolean().map(drop)?,
         "compatibilityFlags" | "tailConsumers" => node.strings().map(drop)?,
         "crons" => node.string_record().map(drop)?,
         "ai" => ai(node)?,

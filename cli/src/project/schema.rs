@@ -13,7 +13,8 @@ use super::document::Document;
 use super::error::ConfigError;
 use super::locate::Source;
 use super::node::{Entry, Node};
-use super::{platform, serve};
+use super::platform;
+use super::serve::{self, Serve};
 
 const KEYS: &[&str] = &[
     "$schema",
@@ -45,6 +46,9 @@ const KEYS: &[&str] = &[
 
 const BUILD_KEYS: &[&str] = &["command", "cwd", "watch", "alias"];
 
+/// What `build.command` is run again for unless the project says otherwise.
+const WATCHED: &str = "src";
+
 /// Keys of the platform that a room would notice the absence of.
 const IDLE_KEYS: [&str; 4] = ["crons", "ai", "vectorize", "bindings"];
 
@@ -55,18 +59,33 @@ pub(crate) struct Project {
     pub(crate) root: PathBuf,
     /// How people call the file, when there is one.
     pub(crate) file: Option<String>,
+    /// The file, absolute.
+    pub(crate) path: Option<PathBuf>,
     pub(crate) name: Option<ProjectName>,
     /// The entry, or why it cannot be one: the command line may name another.
     pub(crate) main: Option<Result<PathBuf, ConfigError>>,
     pub(crate) port: Option<u16>,
-    /// The folder of static files.
-    pub(crate) assets: Option<PathBuf>,
+    pub(crate) serve: Serve,
     pub(crate) persist: Option<Persist>,
     pub(crate) vars: serde_json::Map<String, serde_json::Value>,
     pub(crate) define: BTreeMap<String, String>,
     pub(crate) alias: BTreeMap<String, String>,
+    /// A command that is run before the code is bundled.
+    pub(crate) command: Option<BuildCommand>,
+    pub(crate) minify: bool,
     /// Keys that were given and change nothing yet, for a warning.
     pub(crate) idle: Vec<&'static str>,
+}
+
+/// `build.command`: what a project runs to make its own code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BuildCommand {
+    /// For the shell.
+    pub(crate) command: String,
+    /// Where it is run.
+    pub(crate) cwd: PathBuf,
+    /// What it is run again for: files or folders.
+    pub(crate) watch: Vec<PathBuf>,
 }
 
 /// Where rooms keep what they store.
@@ -95,11 +114,7 @@ impl Project {
     /// The first mistake in it.
     pub(crate) fn read(source: &Source, cwd: &Path) -> Result<Self, ConfigError> {
         match source {
-            Source::File(path) => {
-                let document = Document::read(path, cwd)?;
-                let value = document.parse()?;
-                Self::from_node(&document, &Node::root(&document, &value))
-            }
+            Source::File(path) => Self::from_document(&Document::read(path, cwd)?),
             Source::Package(path) => {
                 let document = Document::read(path, cwd)?;
                 let package = document.parse()?;
@@ -114,10 +129,17 @@ impl Project {
         }
     }
 
+    /// Reads a document that is a configuration as a whole.
+    pub(super) fn from_document(document: &Document) -> Result<Self, ConfigError> {
+        let value = document.parse()?;
+        Self::from_node(document, &Node::root(document, &value))
+    }
+
     fn from_node(document: &Document, root: &Node<'_>) -> Result<Self, ConfigError> {
         let folder = document.path.parent().unwrap_or(&document.path);
         let mut project = Self {
             file: Some(document.shown.clone()),
+            path: Some(document.path.clone()),
             ..Self::bare(folder)
         };
         for entry in root.strict(KEYS).map_err(|error| misplaced(root, error))? {
@@ -140,9 +162,16 @@ impl Project {
             "port" => self.port = Some(port(node)?),
             "parties" => self.set_parties(node)?,
             "serve" => {
-                let serve = serve::read(node, &self.root)?;
-                self.assets = serve.path;
-                self.idle.extend(serve.idle);
+                self.serve = serve::read(node, &self.root)?;
+                // Accepted as PartyKit accepts them, which does nothing either.
+                if let Some(build) = &self.serve.build {
+                    let no_path = self.serve.path.is_none();
+                    self.idle
+                        .extend(no_path.then_some("serve.build without serve.path"));
+                    let no_entry = build.entries.is_empty();
+                    self.idle
+                        .extend(no_entry.then_some("serve.build without entry"));
+                }
             }
             "persist" => self.persist = Some(persist(node, &self.root)?),
             "vars" => {
@@ -151,7 +180,8 @@ impl Project {
                     self.vars.insert(variable.key.to_owned(), value);
                 }
             }
-            "define" => self.define = strings(node)?,
+            "define" => self.define = node.string_map()?,
+            "minify" => self.minify = node.boolean()?,
             "build" => self.set_build(node)?,
             key => {
                 platform::check(entry)?;
@@ -181,19 +211,40 @@ impl Project {
     }
 
     fn set_build(&mut self, node: &Node<'_>) -> Result<(), ConfigError> {
+        let mut command = None;
+        let mut cwd = self.root.clone();
+        let mut watch = vec![self.root.join(WATCHED)];
         for entry in node.strict(BUILD_KEYS)? {
+            let node = &entry.node;
             match entry.key {
-                "alias" => self.alias = strings(&entry.node)?,
-                "command" => {
-                    entry.node.string()?;
-                    self.idle.push("build.command");
+                "alias" => self.alias = node.string_map()?,
+                "command" => command = Some(node.string()?.to_owned()),
+                "cwd" => cwd = folder(node, &self.root)?,
+                _ if node.is_string() => watch = vec![self.root.join(node.string()?)],
+                _ => {
+                    let paths = node.strings()?.into_iter();
+                    watch = paths.map(|path| self.root.join(path)).collect();
                 }
-                "watch" if !entry.node.is_string() => entry.node.strings().map(drop)?,
-                _ => entry.node.string().map(drop)?,
             }
         }
+        self.command = command.map(|command| BuildCommand {
+            command,
+            cwd,
+            watch,
+        });
         Ok(())
     }
+}
+
+fn folder(node: &Node<'_>, root: &Path) -> Result<PathBuf, ConfigError> {
+    let text = node.string()?;
+    let path = root.join(text);
+    if path.is_dir() {
+        return Ok(path);
+    }
+    Err(node
+        .error(format!("Could not find folder: {text}"))
+        .with_hint("the path is relative to the configuration file"))
 }
 
 fn key<'v, 'd>(object: &'v Value<'d>, name: &str) -> Option<&'v Value<'d>> {
@@ -255,13 +306,6 @@ fn persist(node: &Node<'_>, root: &Path) -> Result<Persist, ConfigError> {
     Err(node.wrong("true, false or a folder"))
 }
 
-fn strings(node: &Node<'_>) -> Result<BTreeMap<String, String>, ConfigError> {
-    let entries = node.string_record()?.into_iter();
-    Ok(entries
-        .map(|(entry, value)| (entry.key.to_owned(), value.to_owned()))
-        .collect())
-}
-
 /// The file `path` below `root`, if it is one.
 fn existing(root: &Path, path: &str) -> Option<PathBuf> {
     let path = root.join(path);
@@ -278,6 +322,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("src")).unwrap();
         fs::write(root.path().join("src/server.ts"), "").unwrap();
+        fs::write(root.path().join("src/client.ts"), "").unwrap();
         let path = root.path().join(file);
         fs::write(&path, text).unwrap();
         let source = if file == "package.json" {
@@ -296,7 +341,7 @@ mod tests {
         assert_eq!(project.name.unwrap().as_str(), "full");
         assert_eq!(project.main, Some(Ok(root.path().join("src/server.ts"))));
         assert_eq!(project.port, Some(3000));
-        assert_eq!(project.assets, Some(root.path().join("public")));
+        assert_eq!(project.serve.path, Some(root.path().join("public")));
         assert_eq!(project.persist, Some(Persist::No));
         assert_eq!(
             serde_json::Value::Object(project.vars),
@@ -306,16 +351,7 @@ mod tests {
         assert_eq!(project.alias["old"], "new");
         assert_eq!(
             project.idle,
-            [
-                "parties",
-                "serve.build",
-                "serve.singlePageApp",
-                "build.command",
-                "crons",
-                "ai",
-                "vectorize",
-                "bindings"
-            ]
+            ["parties", "crons", "ai", "vectorize", "bindings"]
         );
     }
 

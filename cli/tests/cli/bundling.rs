@@ -1,7 +1,7 @@
 //! Code that esbuild refuses, and an esbuild that is not there. Installs esbuild through npm once
 //! into the cache of the tests.
 
-use crate::harness::Project;
+use crate::harness::{Project, Running, cache};
 
 #[test]
 fn a_mistake_in_the_code_is_shown_with_its_line_and_code_1() {
@@ -74,5 +74,95 @@ fn an_esbuild_that_was_named_must_be_there() {
             .stderr
             .starts_with("error: PARTYKIT_ESBUILD names /none/esbuild, which is"),
         "{ended:?}"
+    );
+}
+
+/// The oldest that is spoken to, and the one that PartyKit brings; both build and build again.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn older_esbuilds_are_spoken_to_as_well() {
+    for version in ["0.17.19", "0.21.5"] {
+        let folder = cache().join(format!("older-esbuild-{version}"));
+        let program = folder.join("node_modules/@esbuild/linux-x64/bin/esbuild");
+        if !program.is_file() {
+            std::fs::create_dir_all(&folder).unwrap();
+            let mut npm = std::process::Command::new("npm");
+            npm.current_dir(&folder)
+                .args(["install", "--prefix", ".", "--ignore-scripts", "--no-save"])
+                .arg(format!("@esbuild/linux-x64@{version}"));
+            assert!(npm.output().unwrap().status.success());
+        }
+        let room = "export default { onRequest: () => new Response('one') };\n";
+        let project = Project::new(&[("server.js", room)]);
+        let arguments = ["dev", "server.js", "--port", "0", "--persist", "false"];
+        let mut command = project.command(&arguments);
+        command.env("PARTYKIT_ESBUILD", &program);
+        let mut running = Running::start(command);
+        project.write("server.js", "export default {\n");
+        running.wait_for_error("server.js:2:0:");
+        project.write("server.js", room.replace("one", "two"));
+        running.wait_for("Reloaded");
+    }
+}
+
+#[test]
+fn what_is_no_esbuild_is_said_so() {
+    let project = Project::new(&[("server.js", "export default {};\n")]);
+    let mut command = project.command(&["dev", "server.js", "-q"]);
+    command.env("PARTYKIT_ESBUILD", "/bin/cat");
+    let ended = project.ended(command.output().unwrap());
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let expected = "error: /bin/cat is no esbuild that can be used: ";
+    assert!(ended.stderr.starts_with(expected), "{ended:?}");
+}
+
+#[test]
+fn typescript_jsx_json_bytes_paths_and_late_imports_are_bundled() {
+    let project = Project::bundled(&[
+        (
+            "partykit.json",
+            "{main: 'src/server.tsx', persist: false, build: {alias: {old: './src/new.ts'}}}",
+        ),
+        (
+            "tsconfig.json",
+            r#"{"compilerOptions": {"paths": {"@/*": ["./src/*"]}, "jsx": "react", "jsxFactory": "h"}}"#,
+        ),
+        ("src/new.ts", "export const alias = 'alias';\n"),
+        ("src/lib/word.ts", "export enum Word { A = 'enum' }\n"),
+        ("src/late.ts", "export default 'late';\n"),
+        ("src/data.json", r#"{"deep": ["json"]}"#),
+        (
+            "src/server.tsx",
+            r#"
+import { Word } from "@/lib/word";
+import { alias } from "old";
+import data from "./data.json";
+import bytes from "./raw.bin";
+import conditional from "conditional";
+const h = (name: string, _: unknown, ...children: string[]) => `<${name}>${children}</${name}>`;
+export default class {
+  async onRequest() {
+    const late = await import("./late");
+    const list: unknown[] = [Word.A, alias, data.deep[0], conditional, late.default, <b>jsx</b>,
+      bytes instanceof ArrayBuffer, bytes.byteLength, new Uint8Array(bytes)[1]];
+    return new Response(list.join(" "));
+  }
+}
+"#,
+        ),
+        (
+            "node_modules/conditional/package.json",
+            r#"{"exports": {"node": "./d.js", "partykit": "./p.js", "browser": "./b.js"}}"#,
+        ),
+        ("node_modules/conditional/b.js", "export default 'browser'"),
+        ("node_modules/conditional/p.js", "export default 'partykit'"),
+        ("node_modules/conditional/d.js", "export default 'default'"),
+    ]);
+    project.write("src/raw.bin", [0, 200, 255]);
+    let running = Running::start(project.command(&["dev", "--port", "0"]));
+    let answer = running.get("/party/r");
+    assert_eq!(
+        answer,
+        "enum alias json partykit late <b>jsx</b> true 3 200"
     );
 }

@@ -2,7 +2,8 @@
 //! `dev` that is ended when its test ends.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Once;
@@ -73,6 +74,25 @@ impl Project {
         command
     }
 
+    /// The same in a terminal, into which keys can be pressed.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn in_a_terminal(&self, arguments: &str) -> Command {
+        let binary = env!("CARGO_BIN_EXE_partykit");
+        let mut command = Command::new("script");
+        command
+            .current_dir(self.folder.path())
+            .args(["--quiet", "--return", "--flush", "--command"])
+            .arg(format!("{binary} {arguments}"))
+            .arg("/dev/null")
+            .env_remove("PARTYKIT_ESBUILD")
+            .env("PARTYKIT_CACHE_DIR", cache())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         self.ended(self.command(arguments).output().unwrap())
     }
@@ -110,7 +130,9 @@ pub(crate) struct Running {
     child: Child,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
+    /// What was read of stdout, and of stderr.
     pub(crate) seen: Vec<String>,
+    pub(crate) told: Vec<String>,
     /// Of the line that says "Ready".
     pub(crate) port: u16,
 }
@@ -123,6 +145,7 @@ impl Running {
             stderr: lines(child.stderr.take().unwrap()),
             child,
             seen: Vec::new(),
+            told: Vec::new(),
             port: 0,
         };
         let ready = running.wait_for("Ready on ");
@@ -146,7 +169,46 @@ impl Running {
         }
     }
 
-    /// What stderr has said, up to its end.
+    /// In a terminal only.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn press(&mut self, keys: &str) {
+        let stdin = self.child.stdin.as_mut().unwrap();
+        stdin.write_all(keys.as_bytes()).unwrap();
+        stdin.flush().unwrap();
+    }
+
+    /// The body of an answer.
+    pub(crate) fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        body.to_owned()
+    }
+
+    /// The line of stdout before "Ready" that contains `text`.
+    pub(crate) fn wait_earlier(&self, text: &str) -> String {
+        let line = self.seen.iter().find(|line| line.contains(text));
+        line.unwrap_or_else(|| panic!("no line with {text:?} in {:#?}", self.seen))
+            .clone()
+    }
+
+    /// The next line of stderr that contains `text`.
+    pub(crate) fn wait_for_error(&mut self, text: &str) -> String {
+        loop {
+            let Ok(line) = self.stderr.recv_timeout(LIMIT) else {
+                panic!("no line with {text:?}; stderr: {:#?}", self.told);
+            };
+            self.told.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// What else stderr has said, up to its end.
     pub(crate) fn errors(&mut self) -> String {
         let _ = self.child.kill();
         self.stderr.iter().collect::<Vec<_>>().join("\n")

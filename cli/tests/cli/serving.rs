@@ -177,13 +177,13 @@ fn signals_end_it_with_code_0() {
 
 #[test]
 fn keys_without_effect_and_a_missing_folder_are_warned_of() {
-    let config = "{main: 'src/server.ts', persist: false, serve: {path: 'public', build: 'c.ts'},
+    let config = "{main: 'src/server.ts', persist: false, serve: 'public',
                    parties: {other: 'src/server.ts'}}";
     let project = project(config);
     let mut running = Running::start(project.command(&["dev", "--port", "0", "-q"]));
     assert_eq!(
         running.errors(),
-        "warning: partykit.json: no effect yet: serve.build, parties\n\
+        "warning: partykit.json: no effect: parties\n\
          warning: the folder public of \"serve\" does not exist"
     );
 }
@@ -304,4 +304,143 @@ fn a_limit_in_the_environment_is_checked_before_anything_is_served() {
             ended.stderr
         );
     }
+}
+
+/// A client that trusts what it is shown.
+fn over_tls(port: u16, path: &str) -> Option<String> {
+    let url = format!("https://localhost:{port}{path}");
+    let mut curl = std::process::Command::new("curl");
+    let output = curl.args(["--insecure", "--silent", &url]).output().ok()?;
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn https_is_served_with_a_certificate_of_its_own_or_the_one_that_is_given() {
+    let room = "export default { onRequest: (request) => new Response(request.url) };\n";
+    let project = Project::bundled(&[("server.js", room)]);
+    let arguments = [
+        "dev",
+        "server.js",
+        "--port",
+        "0",
+        "--persist",
+        "false",
+        "--https",
+    ];
+    let mut running = Running::start(project.command(&arguments));
+    let ready = running.seen.last().unwrap();
+    assert!(ready.starts_with("Ready on https://localhost:"), "{ready}");
+    let Some(answer) = over_tls(running.port, "/party/r") else {
+        eprintln!("no curl here: HTTPS was not asked");
+        return;
+    };
+    assert_eq!(
+        answer,
+        format!("https://localhost:{}/party/r", running.port)
+    );
+    assert_eq!(running.wait_for("GET").split(' ').nth(2), Some("200"));
+
+    // The one of our own, given by its name.
+    let own = crate::harness::cache().join("https.pem");
+    let own = own.to_str().unwrap();
+    let given = ["--https-cert-path", own, "--https-key-path", own];
+    let arguments = [&arguments[..6], &given[..]].concat();
+    let running = Running::start(project.command(&arguments));
+    assert_eq!(
+        over_tls(running.port, "/party/r").unwrap(),
+        format!("https://localhost:{}/party/r", running.port)
+    );
+
+    project.write("wrong.pem", "nothing");
+    for (file, expected) in [
+        ("none.pem", "error: none.pem cannot be read\n"),
+        (
+            "wrong.pem",
+            "error: the host could not be started\n  because: HTTPS cannot be served\n  \
+             because: the certificate cannot be read\n",
+        ),
+    ] {
+        let mut arguments = arguments[..6].to_vec();
+        arguments.extend(["--https-cert-path", file, "--https-key-path", own]);
+        let ended = project.run(&arguments);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.starts_with(expected), "{ended:?}");
+    }
+}
+
+#[test]
+fn console_reads_as_nodes_with_the_level_and_the_room_in_front() {
+    let room = r#"
+export default class {
+  onRequest() {
+    console.log("%s has %d of %o", "Ada", 2, [1]);
+    console.group("group");
+    console.info({ deep: { deeper: { deepest: {} } }, list: [1, "two"] });
+    console.groupEnd();
+    console.table([{ a: 1 }, { a: 2 }]);
+    console.count("n"); console.count("n");
+    console.warn(new Map([["k", 1]]));
+    console.debug("quiet");
+    return new Response("");
+  }
+}
+"#;
+    let project = Project::bundled(&[("server.js", room)]);
+    let arguments = ["dev", "server.js", "--port", "0", "--persist", "false"];
+    let mut running = Running::start(project.command(&arguments));
+    running.get("/party/r");
+    let from = running.seen.len();
+    running.wait_for("GET /party/r");
+    let seen = &running.seen[from..running.seen.len() - 1];
+    assert_eq!(
+        seen,
+        [
+            "log main/r: Ada has 2 of [ 1 ]",
+            "log main/r: group",
+            "info main/r:   { deep: { deeper: { deepest: {} } }, list: [ 1, 'two' ] }",
+            "log main/r: ┌─────────┬───┐",
+            "  │ (index) │ a │",
+            "  ├─────────┼───┤",
+            "  │ 0       │ 1 │",
+            "  │ 1       │ 2 │",
+            "  └─────────┴───┘",
+            "log main/r: n: 1",
+            "log main/r: n: 2",
+            "debug main/r: quiet",
+        ]
+    );
+    assert_eq!(
+        running.wait_for_error("warn"),
+        "warn main/r: Map(1) { 'k' => 1 }"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn keys_of_a_terminal_do_what_the_line_below_the_address_says() {
+    let room = "export default { onRequest: () => new Response('one') };\n";
+    let project = Project::bundled(&[("server.js", room)]);
+    let arguments = "dev server.js --port 0 --persist false --verbose";
+    let mut running = Running::start(project.in_a_terminal(arguments));
+    let keys = running.wait_for("open a browser");
+    assert_eq!(
+        keys.trim(),
+        "b open a browser   c clear   r bundle again   x exit"
+    );
+    running.press("r");
+    running.wait_for("Bundling again");
+    running.wait_for("The bundle is the same as before");
+    running.press("?c");
+    running.wait_for("\u{1b}[2J");
+    running.press("X");
+    running.wait_for("Stopping");
+    assert_eq!(running.exit_code(), Some(0));
+
+    // A pipe has no keys, and neither has who does not want any.
+    let arguments = "dev server.js --port 0 --persist false --no-hotkeys";
+    let mut running = Running::start(project.in_a_terminal(arguments));
+    running.get("/party/r");
+    running.wait_for("GET /party/r");
+    let seen = running.seen.join("\n");
+    assert!(!seen.contains("open a browser"), "{seen}");
 }

@@ -23,6 +23,17 @@ fn help_names_every_option_of_dev() {
         "--var",
         "--define",
         "--no-hotkeys",
+        "--serve",
+        "--with-env",
+        "--minify",
+        "--live",
+        "--https",
+        "--https-key-path",
+        "--https-cert-path",
+        "--ready-file",
+        "--json",
+        "Examples:",
+        "Exit codes:",
         "--quiet",
         "--verbose",
     ] {
@@ -32,6 +43,23 @@ fn help_names_every_option_of_dev() {
         );
     }
     assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn completions_are_printed_for_each_shell_and_nothing_is_installed() {
+    for (shell, part) in [
+        ("bash", "complete -F _partykit"),
+        ("zsh", "#compdef partykit"),
+        ("fish", "complete -c partykit"),
+        ("elvish", "edit:completion:arg-completer[partykit]"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
+        let ended = Project::new(&[]).run(&["completions", shell]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(ended.stdout.contains(part), "{shell}: {}", ended.stdout);
+        assert!(ended.stdout.contains("ready-file"), "{shell}");
+    }
+    assert_eq!(Project::new(&[]).run(&["completions", "csh"]).code, Some(2));
 }
 
 #[test]
@@ -55,6 +83,10 @@ fn mistakes_on_the_command_line_are_told_with_code_2() {
         (&["dev", "--port", "70000"], "70000 is not in 0..=65535"),
         (&["dev", "--var", "A"], "expected NAME=VALUE"),
         (&["dev", "--quiet", "--verbose"], "cannot be used with"),
+        (
+            &["dev", "--https-key-path", "k.pem"],
+            "--https-cert-path <FILE>",
+        ),
         (&["dve"], "unrecognized subcommand 'dve'"),
     ] {
         let ended = Project::new(&[]).run(arguments);

@@ -46,6 +46,19 @@ const same = {
   "long objects break": [{
     first: "a value that takes some space", second: "another value that takes space", third: 3,
   }],
+  cycles: [cyclic, { a: [cyclic] }],
+  "a class that extends": [class B extends Point {}],
+  "boxed bigints and symbols": [Object(1n), Object(Symbol("s"))],
+  "a data view": [new DataView(new ArrayBuffer(2))],
+  "objects with a text of their own": ["%s %s", { toString: () => "own" }, new Point()],
+  "many numbers": [Array.from({ length: 30 }, (_, i) => i)],
+  "more numbers than are shown": [Array.from({ length: 120 }, (_, i) => i * 7)],
+  "many strings": [Array.from({ length: 27 }, (_, i) => `str${i}`)],
+  "many long strings": [Array.from({ length: 9 }, (_, i) => "x".repeat(25 + i))],
+  "many bytes": [new Uint8Array(200)],
+  "columns in an object": [{ list: Array.from({ length: 40 }, (_, i) => 2 ** i) }],
+  "many objects": [Array.from({ length: 8 }, (_, i) => ({ i }))],
+  "four levels are not put on one line": [{ a: { b: { c: {} } } }, [[[[]]]]],
   "an array of objects that breaks": [[
     { id: 1, name: "some longer name" }, { id: 2, name: "some longer name" },
     { id: 3, name: "some longer name" },
@@ -58,8 +71,9 @@ for (const [name, args] of Object.entries(same)) {
   });
 }
 
-test("a cycle is named and not followed", () => {
-  assert.equal(inspect(cyclic), "{ name: 'loop', self: [Circular] }");
+test("what says itself how it is shown is shown so", () => {
+  const own = { [Symbol.for("nodejs.util.inspect.custom")]: () => "<own>" };
+  assert.equal(inspect([own]), "[ <own> ]");
 });
 
 test("an error has its name, message, stack, properties and cause", () => {

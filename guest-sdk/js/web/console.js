@@ -36,10 +36,25 @@ function elapsed(label, rest, end) {
   line(LOG, format([`${name}: ${duration(sinceStart() - begin)}`, ...rest]));
 }
 
-/** @param {unknown} rows @param {string[]} [columns] @returns {string} */
+/** A cell: one level of an object, and less of one with many members. @param {unknown} value */
+function cell(value) {
+  const many = typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.keys(value).length > 2;
+  return inspect(value, many ? -1 : 0);
+}
+
+/** @param {object} rows @returns {string} */
+function collection(rows) {
+  const keyed = rows instanceof Map;
+  const entries = keyed ? [...rows] : [.../** @type {Set<unknown>} */ (rows)].map((item) => [item]);
+  const head = ["(iteration index)", ...(keyed ? ["Key"] : []), "Values"];
+  return drawn(head, entries.map((row, at) => [`${at}`, ...row.map(cell)]));
+}
+
+/** @param {object} rows @param {string[]} [columns] @returns {string} */
 function table(rows, columns) {
-  if (typeof rows !== "object" || rows === null) return inspect(rows);
-  const entries = rows instanceof Map ? [...rows] : Object.entries(rows);
+  if (rows instanceof Map || rows instanceof Set) return collection(rows);
+  const entries = Object.entries(rows);
   /** @type {string[]} */
   const names = columns ?? [];
   let values = false;
@@ -52,9 +67,14 @@ function table(rows, columns) {
   const head = ["(index)", ...names, ...(values ? ["Values"] : [])];
   const body = entries.map(([key, row]) => {
     const object = typeof row === "object" && row !== null;
-    const cells = names.map((name) => (object && name in row ? inspect(row[name], 0) : ""));
+    const cells = names.map((name) => (object && name in row ? cell(row[name]) : ""));
     return [`${key}`, ...cells, ...(values ? [object ? "" : inspect(row)] : [])];
   });
+  return drawn(head, body);
+}
+
+/** @param {string[]} head @param {string[][]} body @returns {string} */
+function drawn(head, body) {
   const widths = head.map((_, at) => Math.max(...[head, ...body].map((row) => row[at].length)));
   const rule = (/** @type {string} */ marks) =>
     marks[0] + widths.map((width) => "─".repeat(width + 2)).join(marks[1]) + marks[2];
@@ -90,7 +110,8 @@ export const console = {
   },
   /** @param {unknown} rows @param {string[]} [columns] */
   table(rows, columns) {
-    line(LOG, table(rows, columns));
+    const tabular = typeof rows === "object" && rows !== null;
+    line(LOG, tabular ? table(rows, columns) : format([rows]));
   },
   /** @param {...unknown} args */
   group(...args) {

@@ -174,7 +174,7 @@ pub(crate) async fn connect(
 }
 
 /// RFC 6455, section 4.2.1, as far as the library does not look.
-fn check_handshake(request: &Request) -> Result<(), RouteError> {
+pub(super) fn check_handshake(request: &Request) -> Result<(), RouteError> {
     let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
     if header(header::SEC_WEBSOCKET_VERSION) != Some(b"13") {
         return Err(RouteError::WebSocketVersion);

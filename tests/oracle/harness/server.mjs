@@ -3,7 +3,7 @@
 // scenarios run against it is run.mjs.
 
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -49,6 +49,7 @@ export class Server {
     cpSync(join(HERE, "fixtures", fixture), this.#folder, { recursive: true });
     symlinkSync(join(HERE, "node_modules"), join(this.#folder, "node_modules"));
     const { program, args, env } = HOSTS[kind](port);
+    args.push(...ownArguments(fixture));
     this.#home = env.HOME;
     // A group of its own: the reference's runtime is a child of it, and must end with it.
     this.#child = spawn(program, args, {
@@ -117,6 +118,12 @@ export class Server {
       if (error.code !== "ESRCH") throw error;
     }
   }
+}
+
+/** What a project's own start is given besides, one argument a line. */
+function ownArguments(fixture) {
+  const file = join(HERE, "fixtures", fixture, "arguments");
+  return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
 }
 
 /** A port that was free a moment ago: the reference takes no 0. */

@@ -1,0 +1,277 @@
+//! A `dev` whose files change while it serves.
+
+use crate::harness::{Project, Running};
+
+const CONFIG: &str = "{main: 'src/server.ts', persist: false}";
+
+fn room(answer: &str) -> String {
+    format!(
+        "export default class Room {{
+  constructor(readonly room: any) {{}}
+  async onRequest(request: Request) {{
+    const count = 1 + ((await this.room.storage.get('count')) ?? 0);
+    await this.room.storage.put('count', count);
+    return new Response(`{answer} ${{count}}`);
+  }}
+}}
+"
+    )
+}
+
+fn project(config: &str) -> Project {
+    Project::bundled(&[("partykit.json", config), ("src/server.ts", &room("one"))])
+}
+
+fn start(project: &Project) -> Running {
+    Running::start(project.command(&["dev", "--port", "0"]))
+}
+
+#[test]
+fn saved_code_is_served_at_once_and_finds_what_was_stored() {
+    let project = project(CONFIG);
+    let mut running = start(&project);
+    assert_eq!(running.get("/party/r"), "one 1");
+    project.write("src/server.ts", room("two"));
+    let line = running.wait_for("Reloaded");
+    assert!(line.starts_with("Reloaded src/server.ts: "), "{line}");
+    assert_eq!(running.get("/party/r"), "two 2");
+}
+
+#[test]
+fn a_file_that_is_imported_is_watched_wherever_it_lies() {
+    let project = project(CONFIG);
+    project.write("server/party/deep.ts", "export const word = 'deep';\n");
+    project.write("node_modules/lib/package.json", "{\"main\": \"i.js\"}");
+    project.write("node_modules/lib/i.js", "export const lib = 'lib';\n");
+    let main = "import { word } from '../server/party/deep';\nimport { lib } from 'lib';\n\
+                export default { onRequest: () => new Response(word + lib) };\n";
+    project.write("src/server.ts", main);
+    let mut running = start(&project);
+    assert_eq!(running.get("/party/r"), "deeplib");
+    project.write("server/party/deep.ts", "export const word = 'changed';\n");
+    running.wait_for("Reloaded");
+    assert_eq!(running.get("/party/r"), "changedlib");
+    project.write("node_modules/lib/i.js", "export const lib = 'patched';\n");
+    running.wait_for("Reloaded");
+    assert_eq!(running.get("/party/r"), "changedpatched");
+}
+
+#[test]
+fn code_that_cannot_be_bundled_is_shown_and_the_last_good_code_goes_on() {
+    let project = project(CONFIG);
+    let mut running = start(&project);
+    let broken = room("two").replace("const count =", "const count ==");
+    project.write("src/server.ts", broken);
+    running.wait_for_error("error: the code could not be bundled");
+    let place = running.wait_for_error("src/server.ts:4:");
+    assert!(place.contains("src/server.ts:4:16:"), "{place}");
+    running.wait_for_error("4 │     const count == 1");
+    running.wait_for_error("The last good code goes on running.");
+    assert_eq!(running.get("/party/r"), "one 1");
+    project.write("src/server.ts", room("three"));
+    running.wait_for("Reloaded");
+    running.wait_for("Mended");
+    assert_eq!(running.get("/party/r"), "three 2");
+}
+
+#[test]
+fn code_that_throws_while_it_is_loaded_is_shown_with_its_line_and_not_served() {
+    let project = project(CONFIG);
+    let mut running = start(&project);
+    project.write("src/server.ts", format!("{}\nnone.x;\n", room("two")));
+    running.wait_for_error("error: the code could not be loaded");
+    running.wait_for_error("ReferenceError: none is not defined");
+    running.wait_for_error("10 │ none.x;");
+    assert_eq!(running.get("/party/r"), "one 1");
+    // Back to what it was: nothing to swap, and all is well.
+    project.write("src/server.ts", room("one"));
+    running.wait_for("Mended");
+    assert_eq!(running.get("/party/r"), "one 2");
+}
+
+#[test]
+fn a_module_that_was_missing_mends_the_build_when_it_comes() {
+    let project = project(CONFIG);
+    let mut running = start(&project);
+    let main = "import { x } from './new/x';\n\
+                export default { onRequest: () => new Response(x) };\n";
+    project.write("src/server.ts", main);
+    running.wait_for_error("Could not resolve \"./new/x\"");
+    project.write("src/new/x.ts", "export const x = 'came';\n");
+    running.wait_for("Mended");
+    assert_eq!(running.get("/party/r"), "came");
+}
+
+#[test]
+fn variables_and_configuration_are_read_again() {
+    let project = project(CONFIG);
+    let main = "declare const WORD: string;\nexport default class {\n  constructor(readonly room: any) {}\n  \
+                onRequest() { return new Response(`${this.room.env.A} ${WORD}`) }\n}\n";
+    project.write("src/server.ts", main);
+    let config = |word: &str| {
+        format!("{{main: 'src/server.ts', persist: false, define: {{WORD: '\"{word}\"'}}}}")
+    };
+    project.write("partykit.json", config("one"));
+    let mut running = start(&project);
+    assert_eq!(running.get("/party/r"), "undefined one");
+    project.write(".env", "A=dot\n");
+    running.wait_for("Reloaded");
+    assert_eq!(running.get("/party/r"), "dot one");
+    project.write("partykit.json", config("two"));
+    running.wait_for("Reloaded");
+    assert_eq!(running.get("/party/r"), "dot two");
+    project.write("partykit.json", "{mian: 'src/server.ts'}");
+    running.wait_for_error("unknown key \"mian\"");
+    assert_eq!(running.get("/party/r"), "dot two");
+    project.write("partykit.json", config("two"));
+    running.wait_for("Mended");
+    project.write(
+        "partykit.json",
+        config("two").replace("persist: false", "persist: 'kept'"),
+    );
+    running.wait_for_error("\"persist\" takes effect at the next start");
+}
+
+#[test]
+fn a_comment_moves_the_places_of_errors_and_ends_no_room() {
+    let project = project(CONFIG);
+    let main = "export default { onRequest() { throw new Error('on purpose') } };\n";
+    project.write("src/server.ts", main);
+    let mut running = Running::start(project.command(&["dev", "--port", "0", "--verbose"]));
+    running.get("/party/r");
+    running.wait_for_error("(src/server.ts:1:");
+    project.write("src/server.ts", format!("// one\n// two\n{main}"));
+    running.wait_for("The bundle is the same as before");
+    running.get("/party/r");
+    running.wait_for_error("(src/server.ts:3:");
+}
+
+#[test]
+fn the_projects_own_command_runs_before_the_build_and_again_for_what_it_reads() {
+    let config = "{main: 'gen/server.js', persist: false,
+        build: {command: 'mkdir -p gen && sed s/WORD/made/ tpl/server.tpl > gen/server.js',
+                watch: 'tpl'}}";
+    let template = "export default { onRequest: () => new Response('WORD') };\n";
+    let files = [
+        ("partykit.json", config),
+        ("tpl/server.tpl", template),
+        ("gen/server.js", ""),
+    ];
+    let project = Project::bundled(&files);
+    let mut running = start(&project);
+    running.wait_earlier("Running mkdir -p gen");
+    assert_eq!(running.get("/party/r"), "made");
+    project.write("tpl/server.tpl", template.replace("'WORD'", "'WORD again'"));
+    running.wait_for("Running mkdir -p gen");
+    running.wait_for("Reloaded");
+    assert_eq!(running.get("/party/r"), "made again");
+}
+
+#[test]
+fn a_command_that_fails_is_an_error_and_keeps_the_last_good_code() {
+    let config = "{main: 'src/server.ts', persist: false,
+        build: {command: 'grep -q two src/server.ts && exit 3; true', watch: 'src'}}";
+    let project = project(config);
+    let mut running = start(&project);
+    project.write("src/server.ts", room("two"));
+    running.wait_for_error("error: build.command failed: grep -q two");
+    running.wait_for_error("because: it ended with exit status: 3");
+    assert_eq!(running.get("/party/r"), "one 1");
+    project.write("src/server.ts", room("three"));
+    running.wait_for("Mended");
+    assert_eq!(running.get("/party/r"), "three 2");
+
+    project.write("src/server.ts", room("two"));
+    let ended = project.run(&["dev", "--port", "0", "-q"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.starts_with("error: build.command failed: "),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn the_client_is_built_with_the_address_of_the_host_and_again_when_it_changes() {
+    let config = "{main: 'src/server.ts', persist: false,
+        serve: {path: 'public', build: 'client/main.ts'}}";
+    let project = project(config);
+    project.write("public/index.html", "<script src=/dist/main.js></script>");
+    project.write(
+        "client/main.ts",
+        "declare const PARTYKIT_HOST: string;\nconsole.log('one', PARTYKIT_HOST);\n",
+    );
+    let mut running = start(&project);
+    let built = running.get("/dist/main.js");
+    let expected = format!("console.log(\"one\", \"127.0.0.1:{}\")", running.port);
+    assert!(built.contains(&expected), "{built}");
+    assert!(running.get("/dist/main.js.map").contains("client/main.ts"));
+    project.write("client/main.ts", "console.log('two');\n");
+    running.wait_for("Reloaded the client");
+    assert!(running.get("/dist/main.js").contains("\"two\""));
+    assert!(!project.path("public/dist").exists());
+    project.write("client/main.ts", "console.log('two'\n");
+    running.wait_for_error("client/main.ts:2:0:");
+    assert!(running.get("/dist/main.js").contains("\"two\""));
+}
+
+/// Durations and sizes differ from run to run, ports too.
+fn steady(line: &str) -> String {
+    let words = line.split(' ').map(|word| {
+        let digits = word.trim_matches(|c: char| !c.is_ascii_digit());
+        let is_number =
+            !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
+        if is_number && !word.contains("src/") {
+            word.replace(digits, "N")
+        } else {
+            word.replace("<1", "N")
+        }
+    });
+    let line = words.collect::<Vec<_>>().join(" ");
+    line.replace("<N", "N")
+}
+
+#[cfg(unix)]
+#[test]
+fn a_day_reads_like_this() {
+    let project = project(CONFIG);
+    drop(start(&project));
+    project.write(".env", "A=1\n");
+    let mut running = start(&project);
+    running.get("/party/r");
+    project.write(
+        "src/server.ts",
+        room("two").replace("constructor", "constructor("),
+    );
+    running.wait_for_error("The last good code goes on running.");
+    project.write("src/server.ts", room("three"));
+    running.wait_for("Mended");
+    running.get("/party/r?x=1");
+    running.wait_for("x=1");
+    running.signal("TERM");
+    running.wait_for("Stopping");
+    assert_eq!(running.exit_code(), Some(0));
+    let seen: Vec<_> = running.seen.iter().map(|line| steady(line)).collect();
+    let version = steady(concat!("partykit ", env!("CARGO_PKG_VERSION")));
+    let expected = [
+        version.as_str(),
+        "",
+        "Loading environment variables from .env",
+        "Built src/server.ts: N B in N ms",
+        "Ready on http://localhost:N",
+        "GET /party/r N (N ms)",
+        "Reloaded src/server.ts: N B in N ms",
+        "Mended",
+        "GET /party/r?x=N N (N ms)",
+        "Stopping",
+    ];
+    assert_eq!(seen, expected);
+    let rest = running.errors();
+    assert_eq!(rest, "");
+    let told = running.told.join("\n");
+    let expected = "\nerror: the code could not be bundled\n\n\
+        \u{2718} [ERROR] Expected identifier but found \"(\"\n\n    src/server.ts:2:14:\n      \
+        2 \u{2502}   constructor((readonly room: any) {}\n        \
+        \u{2575}               ^\n\n\
+        The last good code goes on running.";
+    assert_eq!(told, expected);
+}
