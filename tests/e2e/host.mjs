@@ -117,13 +117,13 @@ export class Host extends Run {
 }
 
 /**
- * One host for all tests of a file. Returns `test`, whose callback gets the host; what the host
+ * One host for all tests of a file, with variables of its own. Returns `test`, whose callback gets the host; what the host
  * printed meanwhile is shown when it fails.
  */
-export function hostFor(files, args) {
+export function hostFor(files, args, env) {
   let host;
   before(async () => {
-    host = await Host.start(typeof files === "string" ? files : project(files), args);
+    host = await Host.start(typeof files === "string" ? files : project(files), args, env);
   });
   after(async () => {
     const code = await host?.stop();
@@ -142,12 +142,13 @@ export function hostFor(files, args) {
 }
 
 /**
- * A test with processes of its own. Its callback gets `run(args, options)` and `start(folder, args, env)`;
+ * A test with processes of its own. Its callback gets `run(args, options)`, `start(folder, args, env)` and
+ * the test's `context`;
  * whatever they started and is still there at the end, after a failure too, is killed: a process left
  * behind would keep the test's own process from ending.
  */
-export function alone(name, body) {
-  return test(name, TEST, async (context) => {
+export function alone(name, body, options = {}) {
+  return test(name, { ...TEST, ...options }, async (context) => {
     const started = [];
     context.after(() => started.forEach((run) => run.signal("SIGKILL")));
     const run = (...args) => {
@@ -158,6 +159,6 @@ export function alone(name, body) {
       started.push(await Host.start(...args));
       return started.at(-1);
     };
-    await body({ run, start });
+    await body({ run, start, context });
   });
 }

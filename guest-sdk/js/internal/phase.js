@@ -11,9 +11,11 @@ export function eventsBegin() {
 /** Throws while the code is being evaluated. */
 export function requireHandler() {
   if (evaluating) {
+    // The reference's text, without the link to its vendor's pages.
     throw new Error(
-      "Disallowed operation called within global scope. Timers, random values and other I/O are " +
-        "not allowed while the code is loaded: use them within a handler.",
+      "Disallowed operation called within global scope. Asynchronous I/O (ex: fetch() or connect()), " +
+        "setting a timeout, and generating random values are not allowed within global scope. To fix " +
+        "this error, perform this operation within a handler.",
     );
   }
 }

@@ -38,6 +38,8 @@ export function setInterval(callback, delay, ...args) {
 
 /** Ends either kind; anything that is no running timer is ignored. @param {number} [id] */
 export function clearTimeout(id) {
+  // No timer can have been set yet; the reference refuses all the same.
+  if (id !== undefined && id !== null) requireHandler();
   const timer = byId.get(Number(id));
   if (timer === undefined) return;
   byId.delete(timer.id);

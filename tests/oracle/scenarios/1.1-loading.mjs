@@ -3,6 +3,9 @@
 import { eventually } from "../harness/client.mjs";
 import { scenarios } from "../harness/run.mjs";
 
+/** PartyKit takes its time until it looks at the code, on a busy machine above all. */
+const REFUSED_MS_MAX = 60_000;
+
 export default [
   ...scenarios("bare", {
     "1.1 static handlers on the prototype are warned of": async (stage) => {
@@ -26,7 +29,38 @@ export default [
     "1.1 partykit/server is an empty module": async (stage) => {
       stage.saw("empty", await stage.json("/party/any?server"));
     },
+
+    "1.1 await at top level that settles": async (stage) => {
+      stage.saw("order", await stage.json("/party/any?await"));
+    },
+
+    "1.1 Math.random at top level": async (stage) => {
+      stage.saw("two draws", await stage.json("/party/any?random"));
+      const one = await stage.json("/party/drawing-1?draws");
+      const other = await stage.json("/party/drawing-2?draws");
+      stage.saw("two rooms drew the same", `${one}` === `${other}`);
+    },
+
+    "1.1 the clock at top level": async (stage) => {
+      for (const [what, kind] of Object.entries(await stage.json("/party/any?time"))) {
+        stage.saw(what, kind);
+      }
+    },
   }),
+
+  ...scenarios("await-never", {
+    "1.1 await at top level that never settles": async (stage) => {
+      // Each in its own words.
+      const words = /Async module was not immediately resolved|awaits something at its top level/;
+      stage.saw("says so", await stage.server.prints(words, REFUSED_MS_MAX));
+    },
+  }, { attempt: true }),
+
+  ...scenarios("await-rejected", {
+    "1.1 await at top level that is rejected": async (stage) => {
+      stage.saw("says so", await stage.server.prints(/rejected at top level/, REFUSED_MS_MAX));
+    },
+  }, { attempt: true }),
 
   ...scenarios("class", {
     "1.1 the variables of a module": async (stage) => {
