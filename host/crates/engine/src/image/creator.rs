@@ -73,7 +73,8 @@ unsafe impl MemoryCreator for Memories {
     ) -> Result<Box<dyn LinearMemory>, String> {
         let image = match OFFER.replace(Offer::Nothing) {
             Offer::Image(image) => image,
-            Offer::Nothing | Offer::Taken(_) => {
+            other @ (Offer::Nothing | Offer::Taken(_)) => {
+                OFFER.set(other);
                 return Err("a memory was asked for that no image was meant for".to_owned());
             }
         };
