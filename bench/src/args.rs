@@ -11,6 +11,8 @@ pub(crate) enum Part {
     Micro,
     /// Messages, requests and connections through sockets
     Sockets,
+    /// What neighbours notice of rooms that run wild
+    Hostile,
     /// From the start of the process to the first echo
     Start,
 }

@@ -1,10 +1,12 @@
 //! What is measured through sockets, with the binaries that `make build` leaves.
 
+mod hostile;
 mod load;
 mod pin;
 mod server;
 mod start;
 mod work;
 
+pub(crate) use hostile::hostile;
 pub(crate) use start::starts;
 pub(crate) use work::works;
