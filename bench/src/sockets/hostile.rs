@@ -1,5 +1,5 @@
-//! What neighbours notice of a room that runs wild: how long their echoes take while it does, beside
-//! how long they take when nobody disturbs them, in the same run and on the same server.
+//! What neighbours notice of a room that runs wild: how long their echoes take while it does, and
+//! how long when nobody disturbs them, in the same run and on the same server.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
