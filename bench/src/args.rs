@@ -13,6 +13,8 @@ pub(crate) enum Part {
     Sockets,
     /// Durable commits and starts of a full store, in this process
     Storage,
+    /// What neighbours notice of rooms that run wild
+    Hostile,
     /// From the start of the process to the first echo
     Start,
     /// Starts of the development server, and from a save to the new answer

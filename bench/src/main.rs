@@ -48,6 +48,9 @@ fn run(args: &Args, report: &Report) -> Result<(), Failure> {
     if args.wants(Part::Sockets) {
         sockets::works(args, &place, report)?;
     }
+    if args.wants(Part::Hostile) {
+        sockets::hostile(args, &place, report)?;
+    }
     if args.wants(Part::Start) {
         sockets::starts(&place, report)?;
     }

@@ -19,7 +19,7 @@ alone("a syntax error ends the start with the file and the line", async ({ run }
 alone("a throw at top level is shown at the start and to visitors", async ({ run }) => {
   const folder = project({ "server.js": `throw new Error("top level trouble");\nexport default class {}\n` });
   const host = run(["dev", "--port", "0", "--no-hotkeys"], { cwd: folder });
-  await host.printed(/top level trouble/, 15_000);
+  await host.printed(/top level trouble/);
   const [, port] = await host.printed(/Ready on http:\/\/[^\s/]+:(\d+)/i);
   const response = await fetch(`http://127.0.0.1:${port}/party/r`);
   assert.equal(response.status, 500);

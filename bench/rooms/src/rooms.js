@@ -1,6 +1,9 @@
 // The room that is measured. The first word of its name says what it does with a message, so that
 // one program serves every work of bench/roomload: echo answers it, bc sends it to everybody, ctr
-// counts in storage, cpu computes. It also runs on PartyKit as it is, for comparisons.
+// counts in storage, cpu computes, hostile wants everything for itself. It also runs on PartyKit as
+// it is, for comparisons.
+
+import { runWild } from "./hostile.js";
 
 /** @implements {import("partykit/server").Server} */
 export default class Rooms {
@@ -24,6 +27,8 @@ export default class Rooms {
       case "cpu":
         sender.send(compute(/** @type {string} */ (message)));
         return undefined;
+      case "hostile":
+        return runWild(this.room.id, sender);
       default:
         sender.send(message);
         return undefined;

@@ -7,9 +7,10 @@
 //! and names no runtime: calls are synchronous and run on the caller's thread (see [`Engine`] for
 //! the stack that they need).
 //!
-//! The road of one event: [`JsFactory`] made the guest from an image of its code (`images` says which,
-//! `image` how), `instance` holds its store and lends it the room's API, `turn` calls the export, `imports` forward what the guest asks for, `limits` end
-//! what takes too long or too much, `error` says what happened.
+//! The road of one event: [`JsFactory`] made the guest from an image of its code (`images` says
+//! which, `image` how), `instance` holds its store and lends it the room's API, `turn` calls the
+//! export, `imports` forward what the guest asks for, `limits` end what takes too long or too much,
+//! `error` says what happened.
 
 mod api_slot;
 #[allow(

@@ -12,7 +12,7 @@
 //! | `stream` | answers the request with a body in pieces |
 //! | `piece TEXT`, `finish`, `cut` | writes to the last such body, ends it, breaks it off |
 //! | `pull`, `unread` | asks for a piece of the last request's body, gives it up |
-//! | `pump`, `pump save` | answers the request with its own body; each piece is noted as `wN` first |
+//! | `pump`, `pump save` | answers the request with its own body, each piece noted as `wN` first |
 //! | `throw TEXT` | settles the event as failed |
 //! | `trap` | fails the turn, as a trap does |
 //!
