@@ -149,7 +149,8 @@ impl Host {
         self.capacity
     }
 
-    /// Makes the image that rooms begin with, to hear early what every room would meet. An error is logged as that of a room would be.
+    /// Makes the image that rooms begin with, to hear early what every room would meet. An error is
+    /// logged as that of a room would be.
     ///
     /// # Errors
     /// Why the code does not load.

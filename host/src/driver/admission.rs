@@ -72,7 +72,7 @@ impl Admission {
             std::mem::take(&mut state.refused)
         };
         let text = format!(
-            "the host is full: {refused} refused since this was said last (max_resident_rooms is {})",
+            "the host is full: {refused} rooms refused since the last line (max_resident_rooms is {})",
             self.max
         );
         log.host(LogLevel::Warn, &text);

@@ -1,7 +1,7 @@
 //! The room map: one handle for each room that exists on this host, made when it is first asked
 //! for. Making one is cheap and cannot fail half way: its guest is started by the first input.
-//! There are at most `max_resident_rooms`: when one more is asked for, those that have been idle for
-//! longest make room for it, and when none is idle it is refused (`admission.rs`).
+//! There are at most `max_resident_rooms`: when one more is asked for, those that have been idle
+//! for longest make room for it, and when none is idle it is refused (`admission.rs`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
