@@ -1,6 +1,6 @@
 //! docs/limits.md: every limit by name, with its default and what it is of, made from the two
-//! structs that hold them: the words from their sources, the numbers from their defaults. Written by
-//! `make limits`, checked by the tidy test.
+//! structs that hold them: the words from their sources, the numbers from their defaults. Written
+//! by `make limits`, checked by the tidy test.
 
 use std::fmt::Write as _;
 
@@ -15,9 +15,10 @@ const PAGE: &str = "docs/limits.md";
 const HEAD: &str = "\
 # Limits
 
-Each limit by its name, which is also what errors call it. A host takes another value from the environment:
-`PARTYKIT_HOST_` and the name in capitals, as in `PARTYKIT_HOST_MESSAGE_BYTES_MAX=1048576`. Values are whole
-numbers above 0; `_ms` is milliseconds, `_bytes` is bytes. This page is made from the sources: `make limits`.
+Each limit by its name, which is also what errors call it. A host takes another value from the
+environment: `PARTYKIT_HOST_` and the name in capitals, as in
+`PARTYKIT_HOST_MESSAGE_BYTES_MAX=1048576`. Values are whole numbers above 0; `_ms` is milliseconds,
+`_bytes` is bytes. This page is made from the sources: `make limits`.
 ";
 
 /// Compares the page with what it should be; with `PARTYKIT_WRITE_LIMITS` writes it.

@@ -71,9 +71,10 @@ impl Admission {
             state.next_line_at_us = now.monotonic_us + LINE_EVERY_US;
             std::mem::take(&mut state.refused)
         };
+        let max = self.max;
         let text = format!(
-            "the host is full: {refused} rooms refused since the last line (max_resident_rooms is {})",
-            self.max
+            "the host is full: {refused} rooms refused since this was last said \
+             (max_resident_rooms is {max})"
         );
         log.host(LogLevel::Warn, &text);
     }

@@ -1,5 +1,5 @@
-//! A connection that no room is there for: its handshake is answered, so that a browser can read why,
-//! and then it is closed. A refused handshake tells a script nothing.
+//! A connection that no room is there for: its handshake is answered, so that a browser can read
+//! why, and then it is closed. A refused handshake tells a script nothing.
 
 use std::time::Duration;
 

@@ -62,8 +62,7 @@ async fn a_commit_that_fails_in_the_middle_of_a_response_breaks_it_off() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_is_held_in_the_middle_of_a_response_holds_the_rest_of_it_and_all_that_follows()
- {
+async fn a_commit_held_in_the_middle_of_a_response_holds_the_rest_and_all_that_follows() {
     let stage = Stage::new().await;
     stage.store.hold();
     let mut streamed = stage.request("stream").await;

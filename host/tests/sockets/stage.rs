@@ -76,7 +76,8 @@ impl LogSink for Log {
 }
 
 /// Asks for a WebSocket to the room `r`.
-pub(crate) const UPGRADE: &str = "GET /party/r HTTP/1.1\nHost: h\nConnection: Upgrade\nUpgrade: websocket\n\
+pub(crate) const UPGRADE: &str = "\
+     GET /party/r HTTP/1.1\nHost: h\nConnection: Upgrade\nUpgrade: websocket\n\
      Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n";
 
 pub(crate) fn deployment(bundle: &str) -> Deployment {
