@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use partykit_core::{Description, GuestError, LogLevel, LogLine, RoomKey};
@@ -92,20 +92,24 @@ pub(crate) async fn start(
 }
 
 impl Served {
-    /// Evaluates code that is not served yet; what is wrong with it is told to nobody else.
+    /// Evaluates code that is not served yet. Rooms begin with what this leaves behind, so that what
+    /// it writes to the log is shown; what is wrong with it is told to the caller alone.
     ///
     /// # Errors
     /// Why it does not load, with the places of its source.
     pub(crate) async fn check(&self, plan: &Plan, bundle: &Bundle) -> Result<Description, String> {
         let deployment = deployment(plan, &bundle.code, None);
-        let checked = self.host.check_other(&deployment, Arc::new(Silent)).await;
-        checked.map_err(|error| {
-            let text = load_error(&error);
-            match &bundle.stack_map {
-                Some(map) => map.rewrite(&text).into_owned(),
-                None => text,
-            }
-        })
+        let trial = Arc::new(Trial::default());
+        let checked = self.host.check_other(&deployment, trial.clone()).await;
+        let mapped = |text: String| match &bundle.stack_map {
+            Some(map) => map.rewrite(&text).into_owned(),
+            None => text,
+        };
+        for mut line in trial.lines() {
+            line.text = mapped(line.text);
+            self.printer.output.room(&line);
+        }
+        checked.map_err(|error| mapped(load_error(&error)))
     }
 
     /// Serves other code: its rooms start anew, with what they have stored.
@@ -268,12 +272,27 @@ fn load_error(error: &GuestError) -> String {
     }
 }
 
-/// Hears the log of code that is only being tried.
-struct Silent;
+/// Lines of code that is being tried; what it writes beyond them is not shown.
+const TRIAL_LINES_MAX: usize = 1000;
 
-impl LogSink for Silent {
+/// Keeps the log of code that is being tried.
+#[derive(Default)]
+struct Trial(Mutex<Vec<LogLine>>);
+
+impl Trial {
+    fn lines(&self) -> Vec<LogLine> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl LogSink for Trial {
     fn host(&self, _: LogLevel, _: &str) {}
-    fn line(&self, _: &LogLine) {}
+    fn line(&self, line: &LogLine) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() < TRIAL_LINES_MAX {
+            lines.push(line.clone());
+        }
+    }
     fn request(&self, _: &RequestLine) {}
     fn failed(&self, _: &RoomKey, _: &GuestError) {}
 }

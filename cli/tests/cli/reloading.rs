@@ -38,6 +38,26 @@ fn saved_code_is_served_at_once_and_finds_what_was_stored() {
 }
 
 #[test]
+fn what_saved_code_writes_while_it_is_evaluated_is_shown_once() {
+    let project = project(CONFIG);
+    let mut running = start(&project);
+    assert_eq!(running.get("/party/r"), "one 1");
+    let loud = format!("console.log('evaluated anew');\n{}", room("two"));
+    project.write("src/server.ts", loud);
+    running.wait_for("evaluated anew");
+    running.wait_for("Reloaded");
+    assert_eq!(running.get("/party/r"), "two 2");
+    assert_eq!(running.get("/party/other"), "two 1");
+    project.write("src/server.ts", room("three"));
+    running.wait_for("Reloaded");
+    let shown = running
+        .seen
+        .iter()
+        .filter(|line| line.contains("evaluated anew"));
+    assert_eq!(shown.count(), 1, "{:?}", running.seen);
+}
+
+#[test]
 fn a_file_that_is_imported_is_watched_wherever_it_lies() {
     let project = project(CONFIG);
     project.write("server/party/deep.ts", "export const word = 'deep';\n");
