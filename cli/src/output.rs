@@ -93,6 +93,11 @@ impl Output {
         }
     }
 
+    /// Whether a person looks, and no file keeps what is printed.
+    pub(crate) fn is_seen(self) -> bool {
+        io::stdout().is_terminal() && io::stderr().is_terminal()
+    }
+
     /// Whether errors may be coloured by who makes them.
     pub(crate) fn colors_errors(self) -> bool {
         self.color_err

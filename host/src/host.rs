@@ -157,7 +157,7 @@ impl Host {
     pub async fn check(&self) -> Result<Description, GuestError> {
         let factory = self.factory.lock().clone();
         let project = self.app.deployment().project.clone();
-        evaluate(factory, project, self.app.log.clone()).await
+        self.evaluate(factory, project, self.app.log.clone()).await
     }
 
     /// The same for code that is not served yet.
@@ -170,7 +170,33 @@ impl Host {
         log: Arc<dyn LogSink>,
     ) -> Result<Description, GuestError> {
         let factory = factory(&self.engine, deployment, &self.limits);
-        evaluate(factory, deployment.project.clone(), log).await
+        self.evaluate(factory, deployment.project.clone(), log)
+            .await
+    }
+
+    async fn evaluate(
+        &self,
+        factory: Arc<JsFactory>,
+        project: ProjectName,
+        log: Arc<dyn LogSink>,
+    ) -> Result<Description, GuestError> {
+        let room = RoomKey {
+            project,
+            party: PartyName::main(),
+            room: RoomId::check(),
+        };
+        let clock = self.app.directory.shared_clock();
+        let checked = tokio::task::spawn_blocking(move || {
+            let result = factory.check(&mut LoadApi::new(room.clone(), log.clone(), clock));
+            if let Err(error) = &result {
+                log.failed(&room, error);
+            }
+            result
+        });
+        match checked.await {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
     }
 
     /// Serves other static files; rooms go on.
@@ -234,29 +260,6 @@ impl Host {
         let ended = async { while self.servers.join_next().await.is_some() {} };
         let _ = timeout_at(last_frames.max(Instant::now() + LAST_FRAMES), ended).await;
         self.servers.abort_all();
-    }
-}
-
-async fn evaluate(
-    factory: Arc<JsFactory>,
-    project: ProjectName,
-    log: Arc<dyn LogSink>,
-) -> Result<Description, GuestError> {
-    let room = RoomKey {
-        project,
-        party: PartyName::main(),
-        room: RoomId::check(),
-    };
-    let checked = tokio::task::spawn_blocking(move || {
-        let result = factory.check(&mut LoadApi::new(room.clone(), log.clone()));
-        if let Err(error) = &result {
-            log.failed(&room, error);
-        }
-        result
-    });
-    match checked.await {
-        Ok(result) => result,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
 

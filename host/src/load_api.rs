@@ -18,16 +18,13 @@ const RANDOM_BYTES_MAX: u32 = 65_536;
 pub(crate) struct LoadApi {
     room: RoomKey,
     log: Arc<dyn LogSink>,
-    clock: SystemClock,
+    clock: Arc<SystemClock>,
 }
 
 impl LoadApi {
-    pub(crate) fn new(room: RoomKey, log: Arc<dyn LogSink>) -> Self {
-        Self {
-            room,
-            log,
-            clock: SystemClock::new(),
-        }
+    /// `clock` is that of the rooms, which begin with what is evaluated here.
+    pub(crate) fn new(room: RoomKey, log: Arc<dyn LogSink>, clock: Arc<SystemClock>) -> Self {
+        Self { room, log, clock }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What changed paths mean to a project. Pure.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::folders::is_of_people;
@@ -102,6 +103,24 @@ impl Meaning {
         if !is_input && (known.failed || change.came_or_went) && has_extension(path, CODE) {
             self.code = true;
         }
+    }
+}
+
+impl fmt::Display for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            (self.configuration, "configuration"),
+            (self.command, "what the command reads"),
+            (self.code, "code"),
+            (self.pages, "pages"),
+            (self.styles, "styles"),
+        ];
+        let named: Vec<_> = parts
+            .iter()
+            .filter(|part| part.0)
+            .map(|part| part.1)
+            .collect();
+        f.write_str(&named.join(", "))
     }
 }
 

@@ -82,7 +82,7 @@ impl Workshop {
             };
             let begun = Instant::now();
             if !meaning.is_nothing() {
-                self.output.detail(format!("Changed: {meaning:?}"));
+                self.output.detail(format!("Changed: {meaning}"));
                 let had_any = self.troubles.has_any();
                 self.answer(meaning, &mut watch, served, begun).await;
                 self.tell_rest(had_any, served);

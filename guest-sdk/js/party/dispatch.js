@@ -7,6 +7,7 @@ import { eventsBegin } from "../internal/phase.js";
 import { renewScope, scope } from "../internal/scope.js";
 import { CloseEvent, ErrorEvent, MessageEvent } from "../web/events.js";
 import { send } from "../web/bodies.js";
+import { restartClock } from "../web/performance.js";
 import { abortRequest, incomingRequest } from "../web/request.js";
 import { outgoing, Response } from "../web/response.js";
 import {
@@ -58,6 +59,7 @@ export function warnings() {
 export function onStart(event, section, id, internalID, name) {
   eventsBegin();
   renewScope();
+  restartClock();
   const leave = startSection(section);
   scope.current = section;
   const finish = (/** @type {number} */ event) => {

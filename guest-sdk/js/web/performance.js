@@ -18,6 +18,14 @@ export function sinceStart() {
   return moment - begin;
 }
 
+/**
+ * A room begins: its time does not begin with that of the code that it was made from, which may have
+ * looked at the clock while it was evaluated, days ago.
+ */
+export function restartClock() {
+  if (begin !== 0) begin = timeOrigin = 0;
+}
+
 class Performance {
   /** @returns {number} */
   now() { return sinceStart(); }

@@ -176,6 +176,10 @@ impl Directory {
         &self.clock
     }
 
+    pub(crate) fn shared_clock(&self) -> Arc<SystemClock> {
+        self.clock.clone()
+    }
+
     pub(crate) fn committer(&self) -> &Committer {
         &self.committer
     }

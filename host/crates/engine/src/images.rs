@@ -9,12 +9,12 @@
 //! App images are made when a room first needs one, by that room's thread and with its clock, its
 //! random numbers and its log; rooms that come meanwhile wait for it. They are kept within
 //! `images_bytes_max`, never on a disk: they hold the environment. Code that does not load is
-//! not evaluated again by every room that starts: its error is kept in the image's place.
+//! not evaluated again by every room that starts: its error is kept for a moment in its place.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 use partykit_core::{Description, GuestError, Limits, RoomApi};
@@ -29,6 +29,11 @@ use crate::state::GuestState;
 
 /// A thread that waits for an image lets the host's other tasks run elsewhere this often.
 const WAIT: Duration = Duration::from_millis(5);
+
+/// Code that did not load is not evaluated again for so long, however many rooms start: it may cost
+/// `load_cpu_ms_max` each time. Then it may do better, as code can that looks at the clock, or a
+/// machine that was out of memory.
+const ERROR_KEPT: Duration = Duration::from_secs(10);
 
 /// What an error counts that is kept in the place of an image.
 const ERROR_BYTES: u64 = 64 << 10;
@@ -82,8 +87,8 @@ struct Apps {
     uses: u64,
 }
 
-/// An image, or why there is none.
-type Made = Result<Arc<AppImage>, GuestError>;
+/// An image, or why there is none and since when.
+type Made = Result<Arc<AppImage>, (GuestError, Instant)>;
 
 #[derive(Default, Clone)]
 struct Slot {
@@ -134,8 +139,10 @@ impl Images {
     ) -> Result<Arc<AppImage>, GuestError> {
         let slot = self.apps.lock().slot(code.key);
         let mut made = self.lock(&slot.made);
-        if let Some(made) = &*made {
-            return made.clone();
+        match &*made {
+            Some(Ok(app)) => return Ok(app.clone()),
+            Some(Err((error, since))) if since.elapsed() < ERROR_KEPT => return Err(error.clone()),
+            Some(Err(_)) | None => {}
         }
         let result = self.evaluate(code, api).map(Arc::new);
         let bytes = match &result {
@@ -144,7 +151,7 @@ impl Images {
             Err(GuestError::Host { .. }) => return result,
             Err(_) => ERROR_BYTES,
         };
-        *made = Some(result.clone());
+        *made = Some(result.clone().map_err(|error| (error, Instant::now())));
         drop(made);
         let max = self.engine.images_bytes_max();
         self.apps.lock().keep(code.key, bytes, max);

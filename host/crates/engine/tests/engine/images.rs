@@ -131,6 +131,26 @@ fn images_of_two_processes_have_hash_seeds_and_numbers_of_their_own() {
 }
 
 #[test]
+fn the_time_of_a_room_does_not_begin_with_that_of_its_code() {
+    let js = own(|_| ());
+    let factory = factory(
+        &js,
+        "const loaded = performance.now();
+         export default { onMessage(_, sender) {
+             sender.send(JSON.stringify({ since: performance.now(), loaded }));
+         } }",
+    );
+    let mut long_ago = Recorder::default();
+    for _ in 0..1000 {
+        partykit_core::RoomApi::monotonic_us(&mut long_ago);
+    }
+    factory.check(&mut long_ago).unwrap();
+    let answer = told(&factory);
+    let since: f64 = member(&answer, "since").parse().unwrap();
+    assert!((0.0..1000.0).contains(&since), "{answer}");
+}
+
+#[test]
 fn another_environment_is_another_image() {
     let js = own(|_| ());
     let bundle = "export default class { onMessage(_, sender) { sender.send('x') } }";

@@ -5,12 +5,14 @@
 //! the frame before, so that frames in another order, left out or repeated are noticed as changed
 //! bytes are. The last frame has the number of entries: a file without it is not whole.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use partykit_core::{BackupReport, UpkeepError};
+
+use tempfile::NamedTempFile;
 
 use crate::StorageError;
 use crate::directory::sync_directory;
@@ -29,14 +31,14 @@ const HEAD_BYTES_MAX: u64 = 40;
 /// A value has at most the bytes of a batch; a longer frame is not one of ours.
 const FRAME_BYTES_MAX: u32 = 160 * 1024 * 1024;
 
-/// Kept apart until it is whole.
-const PARTIAL: &str = "partial";
+/// How the file is called until it is whole, with random characters before it: two backups of the
+/// same name do not write into the same file.
+const PARTIAL: &str = ".partial";
 
 /// A backup that is being written. Dropped before it is finished, it leaves nothing.
 pub(crate) struct Archive {
-    file: Option<BufWriter<File>>,
+    file: BufWriter<NamedTempFile>,
     path: PathBuf,
-    partial: PathBuf,
     sum: u32,
     written: u64,
     tally: Tally,
@@ -47,15 +49,16 @@ impl Archive {
         if path.exists() {
             return Err(UpkeepError::Exists(path.to_owned()));
         }
-        let mut name = path.as_os_str().to_owned();
+        let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".");
-        name.push(PARTIAL);
-        let partial = PathBuf::from(name);
-        let file = File::create(&partial).map_err(|error| failed(&partial, &error))?;
+        let file = tempfile::Builder::new()
+            .prefix(&name)
+            .suffix(PARTIAL)
+            .tempfile_in(folder_of(path))
+            .map_err(|error| failed(path, &error))?;
         let mut archive = Self {
-            file: Some(BufWriter::with_capacity(1 << 16, file)),
+            file: BufWriter::with_capacity(1 << 16, file),
             path: path.to_owned(),
-            partial,
             sum: 0,
             written: 0,
             tally: Tally::default(),
@@ -78,24 +81,20 @@ impl Archive {
     pub(crate) fn finish(mut self) -> Result<BackupReport, UpkeepError> {
         let keys = self.tally.keys.to_le_bytes();
         self.frame(END, &[&keys])?;
-        let named = self.name();
-        named.map_err(|error| failed(&self.path, &error))?;
-        Ok(BackupReport {
+        let report = BackupReport {
             rooms: self.tally.rooms,
             keys: self.tally.keys,
             file_bytes: self.written,
-        })
-    }
-
-    fn name(&mut self) -> io::Result<()> {
-        if let Some(file) = self.file.take() {
-            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-            file.sync_all()?;
+        };
+        let path = self.path;
+        match named(self.file, &path) {
+            Ok(()) => Ok(report),
+            // Somebody has put a file there meanwhile.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Err(UpkeepError::Exists(path))
+            }
+            Err(error) => Err(failed(&path, &error)),
         }
-        // A link fails where a rename would replace what somebody has put there meanwhile.
-        fs::hard_link(&self.partial, &self.path)?;
-        fs::remove_file(&self.partial)?;
-        sync_directory(folder_of(&self.path))
     }
 
     fn frame(&mut self, kind: u8, parts: &[&[u8]]) -> Result<(), UpkeepError> {
@@ -112,21 +111,18 @@ impl Archive {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), UpkeepError> {
-        let Some(file) = &mut self.file else {
-            return Ok(());
-        };
         self.written += bytes.len() as u64;
-        file.write_all(bytes)
-            .map_err(|error| failed(&self.partial, &error))
+        let written = self.file.write_all(bytes);
+        written.map_err(|error| failed(&self.path, &error))
     }
 }
 
-impl Drop for Archive {
-    fn drop(&mut self) {
-        if self.file.take().is_some() {
-            drop(fs::remove_file(&self.partial));
-        }
-    }
+/// Makes the file durable, then its name. Nothing that has the name is replaced.
+fn named(file: BufWriter<NamedTempFile>, path: &Path) -> io::Result<()> {
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    sync_directory(folder_of(path))
 }
 
 fn folder_of(path: &Path) -> &Path {
