@@ -92,8 +92,8 @@ pub(crate) async fn start(
 }
 
 impl Served {
-    /// Evaluates code that is not served yet. Rooms begin with what this leaves behind, so that what
-    /// it writes to the log is shown; what is wrong with it is told to the caller alone.
+    /// Evaluates code that is not served yet. Rooms begin with what this leaves behind, so that
+    /// what it writes to the log is shown; what is wrong with it is told to the caller alone.
     ///
     /// # Errors
     /// Why it does not load, with the places of its source.

@@ -41,8 +41,8 @@ impl Troubles {
 
 impl Workshop {
     pub(super) fn trouble(&mut self, area: Area, trouble: Trouble, served: &Served) {
-        // Output that goes to a file of the project is a change of the project: the same trouble told
-        // again would be the next change, and so on.
+        // Output that goes to a file of the project is a change of the project: the same trouble
+        // told again would be the next change, and so on.
         let is_new = self.troubles.by_area.get(&area) != Some(&trouble);
         if is_new || self.output.is_seen() {
             self.output.trouble(&trouble);
