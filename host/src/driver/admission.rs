@@ -73,7 +73,7 @@ impl Admission {
         };
         let max = self.max;
         let text = format!(
-            "the host is full: {refused} rooms refused since this was last said \
+            "the host is full: {refused} refused since this was said last \
              (max_resident_rooms is {max})"
         );
         log.host(LogLevel::Warn, &text);
