@@ -15,8 +15,10 @@ mod storage;
 mod timing;
 
 use std::process::ExitCode;
+use std::thread::{self, JoinHandle};
 
 use clap::Parser;
+use partykit_engine::Engine;
 
 use crate::args::{Args, Part};
 use crate::failure::Failure;
@@ -25,8 +27,23 @@ use crate::report::Report;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    // A stack as the host gives to its threads: with less, each turn would map one of its own.
+    let thread = thread::Builder::new().stack_size(Engine::STACK_BYTES);
+    let ended = thread.spawn(move || measure(&args)).map(JoinHandle::join);
+    match ended {
+        Ok(Ok(code)) => code,
+        // Its panic has been printed.
+        Ok(Err(_)) => ExitCode::from(2),
+        Err(error) => {
+            Report::default().error(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn measure(args: &Args) -> ExitCode {
     let report = Report::default();
-    match run(&args, &report) {
+    match run(args, &report) {
         Ok(()) if report.all_right() => ExitCode::SUCCESS,
         Ok(()) => ExitCode::FAILURE,
         Err(error) => {

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::place::{Place, expect_built};
 use crate::report::{NOTHING, Report, number_or_nothing};
 
-/// Kinds of bench/rooms/src/hostile.js.
+/// Kinds of bench/rooms/src/rooms.js.
 const KINDS: &[&str] = &[
     "loop",
     "jobs",
