@@ -36,6 +36,7 @@ platform! {
     "internal/no-eval.js",
     "internal/phase.js",
     "internal/scope.js",
+    "internal/texts.js",
     "internal/webidl.js",
     "party/close.js",
     "party/connection.js",
