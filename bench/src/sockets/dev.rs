@@ -222,6 +222,30 @@ fn is_whole(answer: &[u8]) -> bool {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        {
+            // The group, so that nothing of it is left.
+            let group = format!("-{}", self.child.id());
+            let mut kill = Command::new("kill");
+            let _ = kill
+                .args(["-TERM", "--", &group])
+                .stderr(Stdio::null())
+                .status();
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(10) {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            sleep(PACE);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,29 +268,5 @@ mod tests {
         ] {
             assert_eq!(is_whole(answer.as_bytes()), whole, "{answer:?}");
         }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        #[cfg(unix)]
-        {
-            // The group, so that nothing of it is left.
-            let group = format!("-{}", self.child.id());
-            let mut kill = Command::new("kill");
-            let _ = kill
-                .args(["-TERM", "--", &group])
-                .stderr(Stdio::null())
-                .status();
-        }
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(10) {
-            if matches!(self.child.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            sleep(PACE);
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
