@@ -3,6 +3,7 @@
 // settled when the handler's promise is done. What is awaited meanwhile lets other events in.
 
 import { native } from "../internal/native.js";
+import { byteLengthOf, OwnError, OwnTypeError } from "../internal/own.js";
 import { eventsBegin } from "../internal/phase.js";
 import { renewScope, scope } from "../internal/scope.js";
 import { CloseEvent, ErrorEvent, MessageEvent } from "../web/events.js";
@@ -84,14 +85,24 @@ export function onStart(event, section, id, internalID, name) {
 /** The user's onStart, between the sections that constructor and onStart may have opened. */
 function start() {
   const constructed = whenIdle(1);
-  if (constructed !== undefined) return constructed.then(startNow);
+  return constructed === undefined ? startNow() : startAfter(constructed);
+}
+
+/** @param {Promise<void>} constructed */
+async function startAfter(constructed) {
+  await constructed;
   return startNow();
 }
 
 function startNow() {
   const started = isClass ? instance.onStart?.() : undefined;
-  if (!isThenable(started)) return whenIdle(1);
-  return Promise.resolve(started).then(() => whenIdle(1));
+  return isThenable(started) ? idleAfter(started) : whenIdle(1);
+}
+
+/** @param {PromiseLike<unknown>} started */
+async function idleAfter(started) {
+  await started;
+  return whenIdle(1);
 }
 
 /**
@@ -111,7 +122,7 @@ export function onConnect(event, handle, id, uri, method, url, headers) {
     const context = { request: incomingRequest(method, url, headers) };
     const tags = isClass ? instance.getConnectionTags?.(connection, context) : undefined;
     const joined = isThenable(tags)
-      ? Promise.resolve(tags).then((tags) => join(connection, tags, context))
+      ? joinWith(connection, tags, context)
       : join(connection, tags, context);
     whenDone(event, joined, done, fail);
   } catch (error) {
@@ -131,6 +142,11 @@ function join(connection, tags, context) {
   return isClass
     ? instance.onConnect?.(connection, context)
     : instance.onConnect?.(connection, room, context);
+}
+
+/** @param {Connection} connection @param {PromiseLike<unknown>} tags @param {object} context */
+async function joinWith(connection, tags, context) {
+  return join(connection, await tags, context);
 }
 
 /** @param {number} event @param {number} sender @param {string | ArrayBuffer} data */
@@ -191,7 +207,7 @@ export function onClose(event, handle, id, uri, code, reason, wasClean) {
 export function onError(event, handle, id, uri, message) {
   scope.current = scope.innermost;
   const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
-  const error = new Error(message);
+  const error = new OwnError(message);
   const call = () => isClass
     ? instance.onError?.(connection, error)
     : instance.onError?.(connection, error, room);
@@ -212,7 +228,7 @@ export function onRequest(event, method, url, headers, whole, pieces) {
     settleFailed(event, error, WHEN_REQUESTING);
   };
   try {
-    if (typeof instance.onRequest !== "function") throw new Error("No onRequest handler");
+    if (typeof instance.onRequest !== "function") throw new OwnError("No onRequest handler");
     const request = incomingRequest(method, url, headers, whole, pieces);
     requestBegins(event, request);
     const finish = (/** @type {number} */ event, /** @type {unknown} */ response) =>
@@ -230,13 +246,14 @@ export function onRequest(event, method, url, headers, whole, pieces) {
  */
 function respond(event, request, response) {
   if (!(response instanceof Response)) {
-    throw new TypeError(
+    throw new OwnTypeError(
       "Incorrect type for Promise: the Promise did not resolve to 'Response'.",
     );
   }
   const { status, headers, whole, stream } = outgoing(response);
   if (stream === undefined) {
-    native.events.response(event, status, headers, whole, 0, whole?.byteLength ?? 0);
+    const length = whole === undefined ? 0 : byteLengthOf(whole);
+    native.events.response(event, status, headers, whole, 0, length);
   } else {
     send(
       stream,

@@ -6,6 +6,7 @@
 
 import { windowOf } from "../internal/bytes.js";
 import { native } from "../internal/native.js";
+import { includes, Table } from "../internal/own.js";
 import { hasTag, handleOf, OPEN } from "./connection.js";
 import { blockConcurrencyWhile } from "./sections.js";
 import { Storage } from "./storage.js";
@@ -17,10 +18,10 @@ const { broadcastText, broadcastBytes } = native.connections;
 const NOBODY = [];
 
 export class Connections {
-  /** Every connection whose end has not been delivered. @type {Map<number, Connection>} */
-  #all = new Map();
-  /** Those that were accepted, in the order of acceptance. @type {Map<number, Connection>} */
-  #joined = new Map();
+  /** Every connection whose end has not been delivered. @type {Table<number, Connection>} */
+  #all = new Table();
+  /** Those that were accepted, in the order of acceptance. @type {Table<number, Connection>} */
+  #joined = new Table();
   /** Whether any connection was ever accepted. */
   used = false;
 
@@ -53,26 +54,29 @@ export class Connections {
 
   /** The newest open connection with this id. @param {string} id */
   newest(id) {
-    let found;
-    for (const connection of this.#joined.values()) {
-      if (connection.id === id && connection.readyState === OPEN) found = connection;
+    const joined = this.#joined.list();
+    for (let index = joined.length - 1; index >= 0; index--) {
+      if (joined[index].id === id && joined[index].readyState === OPEN) return joined[index];
     }
-    return found;
   }
 
   /** @param {string} [tag] none or empty: all @returns {Generator<Connection, void>} */
   *open(tag) {
-    for (const connection of [...this.#joined.values()]) {
+    const joined = this.#joined.list();
+    for (let index = 0; index < joined.length; index++) {
+      const connection = joined[index];
       if (connection.readyState !== OPEN) continue;
       if (!tag || hasTag(connection, tag)) yield connection;
     }
   }
 
-  /** @param {string[]} ids @returns {number[]} the handles that bear one of these ids */
+  /** @param {ArrayLike<string>} ids @returns {number[]} the handles that bear one of these ids */
   handles(ids) {
+    /** @type {number[]} */
     const handles = [];
-    for (const [handle, connection] of this.#joined) {
-      if (ids.includes(connection.id)) handles.push(handle);
+    const joined = this.#joined.list();
+    for (let index = 0; index < joined.length; index++) {
+      if (includes(ids, joined[index].id)) handles[handles.length] = handleOf(joined[index]);
     }
     return handles;
   }
@@ -97,7 +101,7 @@ export function makeRoom(who, env, connections) {
      * @param {string[]} [without]
      */
     broadcast(message, without) {
-      const except = without && without.length > 0 ? connections.handles([...without]) : NOBODY;
+      const except = without && without.length > 0 ? connections.handles(without) : NOBODY;
       const window = typeof message === "string" ? undefined : windowOf(message);
       if (window === undefined) broadcastText(`${message}`, except);
       else broadcastBytes(window.buffer, window.offset, window.length, except);

@@ -2,6 +2,7 @@
 // one interface that dispatch.js can call without asking again.
 
 import { inspect } from "../internal/inspect.js";
+import { OwnError, OwnObject, OwnTypeError } from "../internal/own.js";
 
 const INSTANCE = ["onConnect", "onRequest", "onMessage", "onClose", "onError", "onAlarm"];
 const STATIC = ["unstable_onFetch", "onFetch", "onBeforeConnect", "onBeforeRequest"];
@@ -19,19 +20,20 @@ const STATIC = ["unstable_onFetch", "onFetch", "onBeforeConnect", "onBeforeReque
  * @returns {Definition}
  */
 export function definitionOf(exported) {
-  if (exported === null || !["object", "function"].includes(typeof exported)) {
-    throw new TypeError(
+  if (exported === null || (typeof exported !== "object" && typeof exported !== "function")) {
+    throw new OwnTypeError(
       `The default export must be a class or an object with handlers, not ${inspect(exported)}.`,
     );
   }
   const target = /** @type {any} */ (exported);
-  for (const name of INSTANCE) {
+  for (let index = 0; index < INSTANCE.length; index++) {
+    const name = INSTANCE[index];
     if (name in target && typeof target[name] !== "function") {
-      throw new Error(`.${name} should be a function`);
+      throw new OwnError(`.${name} should be a function`);
     }
   }
   const isClass = typeof target === "function" && "prototype" in target &&
-    target.prototype instanceof Object;
+    target.prototype instanceof OwnObject;
   return { isClass, target, warnings: isClass ? misplaced(target.prototype) : [] };
 }
 
@@ -39,12 +41,12 @@ export function definitionOf(exported) {
 function misplaced(prototype) {
   /** @type {string[]} */
   const warnings = [];
-  for (const name of STATIC) {
+  for (let index = 0; index < STATIC.length; index++) {
+    const name = STATIC[index];
     if (!(name in prototype)) continue;
-    warnings.push(
-      `.${name} is present on the class instance, but it should be defined as a static method`,
-    );
-    if (typeof prototype[name] !== "function") throw new Error(`.${name} should be a function`);
+    warnings[warnings.length] =
+      `.${name} is present on the class instance, but it should be defined as a static method`;
+    if (typeof prototype[name] !== "function") throw new OwnError(`.${name} should be a function`);
   }
   return warnings;
 }

@@ -34,6 +34,7 @@ platform! {
     "internal/inspect.js",
     "internal/native.js",
     "internal/no-eval.js",
+    "internal/own.js",
     "internal/phase.js",
     "internal/scope.js",
     "internal/webidl.js",
