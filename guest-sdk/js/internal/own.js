@@ -12,6 +12,7 @@ export const OwnObject = Object;
 export const OwnPromise = Promise;
 export const OwnTypeError = TypeError;
 export const { apply } = Reflect;
+export const { create: objectWith } = Object;
 export const { isArray } = Array;
 export const { isInteger } = Number;
 export const { max, min, trunc } = Math;

@@ -232,7 +232,7 @@ export function tagsOf(id, given, hibernates) {
   if (tags.length > TAGS_MAX) {
     throw new OwnError("A connection can only have 10 tags, including the default id tag.");
   }
-  for (let index = 1; index < tags.length; index++) {
+  for (let index = 0; index < tags.length; index++) {
     const tag = tags[index];
     if (typeof tag !== "string") {
       throw new OwnError(`A connection tag must be a string. Received: ${tag}`);

@@ -2,13 +2,12 @@
 // buffers, finds its connection, calls the user's handler in the form that handler has, and is
 // settled when the handler's promise is done. What is awaited meanwhile lets other events in.
 
+import { begin, life } from "../internal/life.js";
 import { native } from "../internal/native.js";
 import { byteLengthOf, OwnError, OwnTypeError } from "../internal/own.js";
-import { eventsBegin } from "../internal/phase.js";
-import { renewScope, scope } from "../internal/scope.js";
+import { scope } from "../internal/scope.js";
 import { CloseEvent, ErrorEvent, MessageEvent } from "../web/events.js";
 import { send } from "../web/bodies.js";
-import { restartClock } from "../web/performance.js";
 import { abortRequest, incomingRequest } from "../web/request.js";
 import { outgoing, Response } from "../web/response.js";
 import {
@@ -29,13 +28,29 @@ const WHEN_REQUESTING = "Uncaught exception when making a request";
 let definition;
 /** @type {Record<string, unknown>} */
 let env;
-/** The user's class made, or the user's object. @type {any} */
-let instance;
 let isClass = false;
-/** @type {ReturnType<typeof makeRoom>} */
-let room;
-let hibernating = false;
-let connections = new Connections();
+
+/** What events are delivered to. Stands in the room's life, because every room has its own. */
+export class Party {
+  /**
+   * @param {any} instance the user's class made, or the user's object
+   * @param {ReturnType<typeof makeRoom>} room
+   * @param {Connections} connections
+   * @param {boolean} hibernating
+   */
+  constructor(instance, room, connections, hibernating) {
+    this.instance = instance;
+    this.room = room;
+    this.connections = connections;
+    this.hibernating = hibernating;
+  }
+}
+
+/** @returns {Party} */
+function party() {
+  return life.party;
+}
+
 
 /**
  * The bundle was evaluated.
@@ -58,9 +73,7 @@ export function warnings() {
  * @param {string} name
  */
 export function onStart(event, section, id, internalID, name) {
-  eventsBegin();
-  renewScope();
-  restartClock();
+  begin();
   const leave = startSection(section);
   scope.current = section;
   const finish = (/** @type {number} */ event) => {
@@ -72,10 +85,11 @@ export function onStart(event, section, id, internalID, name) {
     settleFailed(event, error, WHEN_REQUESTING);
   };
   try {
-    connections = new Connections();
-    room = makeRoom({ id, internalID, name }, { ...env }, connections);
-    instance = isClass ? new definition.target(room) : definition.target;
-    hibernating = hibernates(definition, instance);
+    const connections = new Connections();
+    const room = makeRoom({ id, internalID, name }, { ...env }, connections);
+    const instance = isClass ? new definition.target(room) : definition.target;
+    const hibernating = hibernates(definition, instance);
+    life.party = new Party(instance, room, connections, hibernating);
     whenDone(event, start(), finish, fail);
   } catch (error) {
     fail(event, error);
@@ -95,7 +109,7 @@ async function startAfter(constructed) {
 }
 
 function startNow() {
-  const started = isClass ? instance.onStart?.() : undefined;
+  const started = isClass ? party().instance.onStart?.() : undefined;
   return isThenable(started) ? idleAfter(started) : whenIdle(1);
 }
 
@@ -111,6 +125,7 @@ async function idleAfter(started) {
  */
 export function onConnect(event, handle, id, uri, method, url, headers) {
   scope.current = scope.innermost;
+  const { instance, connections, hibernating } = party();
   const connection = new Connection(handle, id, uri, hibernating);
   connections.add(connection);
   const fail = (/** @type {number} */ event, /** @type {unknown} */ error) => {
@@ -135,6 +150,7 @@ export function onConnect(event, handle, id, uri, method, url, headers) {
  * @returns {unknown} what the handler returned
  */
 function join(connection, tags, context) {
+  const { instance, room, connections, hibernating } = party();
   const checked = tagsOf(connection.id, tags, hibernating);
   setTags(connection, checked);
   native.connections.accept(handleOf(connection), checked);
@@ -152,6 +168,7 @@ async function joinWith(connection, tags, context) {
 /** @param {number} event @param {number} sender @param {string | ArrayBuffer} data */
 export function onMessage(event, sender, data) {
   scope.current = scope.innermost;
+  const { instance, room, connections } = party();
   const connection = connections.get(sender);
   if (connection === undefined) {
     done(event);
@@ -182,6 +199,7 @@ export function onMessage(event, sender, data) {
  */
 export function onClose(event, handle, id, uri, code, reason, wasClean) {
   scope.current = scope.innermost;
+  const { instance, room, connections, hibernating } = party();
   // A guest that replaced a failed one never saw the connection's beginning.
   const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
   connections.remove(connection);
@@ -206,6 +224,7 @@ export function onClose(event, handle, id, uri, code, reason, wasClean) {
  */
 export function onError(event, handle, id, uri, message) {
   scope.current = scope.innermost;
+  const { instance, room, connections, hibernating } = party();
   const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
   const error = new OwnError(message);
   const call = () => isClass
@@ -223,6 +242,7 @@ export function onError(event, handle, id, uri, message) {
  */
 export function onRequest(event, method, url, headers, whole, pieces) {
   scope.current = scope.innermost;
+  const { instance, room } = party();
   const fail = (/** @type {number} */ event, /** @type {unknown} */ error) => {
     requestEnds(event);
     settleFailed(event, error, WHEN_REQUESTING);

@@ -13,6 +13,7 @@ import { Storage } from "./storage.js";
 
 /** @typedef {import("./connection.js").Connection} Connection */
 
+const { defineProperty } = Object;
 const { broadcastText, broadcastBytes } = native.connections;
 /** @type {number[]} */
 const NOBODY = [];
@@ -88,7 +89,7 @@ export class Connections {
  * @param {Connections} connections
  */
 export function makeRoom(who, env, connections) {
-  return {
+  const room = {
     id: who.id,
     internalID: who.internalID,
     name: who.name,
@@ -118,18 +119,31 @@ export function makeRoom(who, env, connections) {
       return connections.open(tag);
     },
     analytics,
+  };
+  defineProperty(room, "connections", deprecated.connections);
+  defineProperty(room, "parties", deprecated.parties);
+  return room;
+}
+
+/**
+ * Accessors that every room has, made once: the engine makes up the name of such a function anew
+ * for each object that is written with one, in tables that lie in the image.
+ */
+const deprecated = /** @type {Record<string, PropertyDescriptor>} */ (
+  Object.getOwnPropertyDescriptors({
     /** @deprecated use getConnections */
     get connections() {
       console.warn("room.connections is deprecated, use room.getConnections() instead");
-      return new Map([...connections.open()].map((connection) => [connection.id, connection]));
+      const open = [.../** @type {any} */ (this).getConnections()];
+      return new Map(open.map((connection) => [connection.id, connection]));
     },
     /** @deprecated use context.parties */
     get parties() {
       console.warn("room.parties is deprecated, use room.context.parties instead");
-      return /** @type {{ parties?: unknown }} */ (this.context).parties;
+      return /** @type {any} */ (this).context.parties;
     },
-  };
-}
+  })
+);
 
 let analyticsUsed = false;
 

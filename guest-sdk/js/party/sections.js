@@ -8,19 +8,28 @@ import { native } from "../internal/native.js";
 import { includes, microtask, OwnPromise, takeAt } from "../internal/own.js";
 import { scope } from "../internal/scope.js";
 
-/** @typedef {{ scope: number, over: boolean, finish: () => void }} Section */
+export class Section {
+  over = false;
+  /** Called when it is closed. @type {() => void} */
+  finish = nothing;
 
-/** Open sections, innermost last. A list of the room's own: see internal/scope.js. */
-/** @type {Section[]} */
-let open = [];
+  /** @param {number} scope the host's name for it */
+  constructor(scope) {
+    this.scope = scope;
+  }
+}
+
+function nothing() {}
+
 /** Calls that wait. @type {{ caller: number, begin: () => void }[]} */
 const waiting = [];
 /** Who wants to know when no section but the first `depth` is open. */
 /** @type {{ depth: number, resolve: () => void }[]} */
 const idle = [];
 
-/** Keeps `scope.innermost` true; called whenever `open` has changed. */
+/** Keeps `scope.innermost` true; called whenever `scope.sections` has changed. */
 function changed() {
+  const open = scope.sections;
   scope.innermost = open.length === 0 ? 0 : open[open.length - 1].scope;
 }
 
@@ -30,10 +39,10 @@ function changed() {
  * @returns {() => void} what is called when on-start is settled
  */
 export function startSection(of) {
-  open = [{ scope: of, over: false, finish() {} }];
+  scope.sections = [new Section(of)];
   changed();
   return () => {
-    takeAt(open, 0);
+    takeAt(scope.sections, 0);
     changed();
     resume();
   };
@@ -45,7 +54,7 @@ export function startSection(of) {
  * @returns {Promise<void> | undefined}
  */
 export function whenIdle(depth) {
-  if (open.length <= depth) return undefined;
+  if (scope.sections.length <= depth) return undefined;
   return new OwnPromise((resolve) => {
     idle[idle.length] = { depth, resolve };
   });
@@ -82,9 +91,8 @@ export function blockConcurrencyWhile(callback) {
  * @param {(reason: unknown) => void} reject
  */
 function run(outer, callback, resolve, reject) {
-  /** @type {Section} */
-  const section = { scope: native.sections.enter(outer), over: false, finish() {} };
-  open[open.length] = section;
+  const section = new Section(native.sections.enter(outer));
+  scope.sections[scope.sections.length] = section;
   changed();
   // Jobs made from here on belong to the section, code around this call does not.
   microtask(() => {
@@ -127,6 +135,7 @@ async function whenOver(section, result, resolve, reject) {
 
 /** Closes what is over, innermost first, and lets the next waiting call in. */
 function resume() {
+  const open = scope.sections;
   for (;;) {
     const top = scope.innermost;
     let next = 0;
@@ -136,8 +145,9 @@ function resume() {
       takeAt(waiting, next).begin();
       return;
     }
+    if (open.length === 0) break;
     const section = open[open.length - 1];
-    if (section === undefined || !section.over) break;
+    if (!section.over) break;
     native.sections.leave(section.scope, true);
     open.length--;
     changed();
@@ -151,6 +161,7 @@ function resume() {
 
 /** The room is lost: closes the section and everything inside of it. @param {Section} section */
 function breakDown(section) {
+  const open = scope.sections;
   while (includes(open, section)) {
     const inner = takeAt(open, open.length - 1);
     native.sections.leave(inner.scope, false);

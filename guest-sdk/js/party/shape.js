@@ -2,7 +2,7 @@
 // one interface that dispatch.js can call without asking again.
 
 import { inspect } from "../internal/inspect.js";
-import { OwnError, OwnObject, OwnTypeError } from "../internal/own.js";
+import { objectWith, OwnError, OwnObject, OwnTypeError } from "../internal/own.js";
 
 const INSTANCE = ["onConnect", "onRequest", "onMessage", "onClose", "onError", "onAlarm"];
 const STATIC = ["unstable_onFetch", "onFetch", "onBeforeConnect", "onBeforeRequest"];
@@ -12,6 +12,7 @@ const STATIC = ["unstable_onFetch", "onFetch", "onBeforeConnect", "onBeforeReque
  * @property {boolean} isClass
  * @property {any} target the class or the object
  * @property {string[]} warnings
+ * @property {object} [likeness] an instance of nothing, kept for its layout
  */
 
 /**
@@ -34,7 +35,13 @@ export function definitionOf(exported) {
   }
   const isClass = typeof target === "function" && "prototype" in target &&
     target.prototype instanceof OwnObject;
-  return { isClass, target, warnings: isClass ? misplaced(target.prototype) : [] };
+  return {
+    isClass,
+    target,
+    warnings: isClass ? misplaced(target.prototype) : [],
+    // Of the layout that every room's instance begins with: see rehearse.js.
+    likeness: isClass ? objectWith(target.prototype) : undefined,
+  };
 }
 
 /** Static handlers that stand on the instances. @param {any} prototype @returns {string[]} */

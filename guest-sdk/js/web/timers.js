@@ -3,9 +3,9 @@
 // interval's host timer changes.
 
 import { reportUncaught } from "../internal/errors.js";
+import { requireHandler } from "../internal/life.js";
 import { native } from "../internal/native.js";
 import { apply, max, min, OwnTypeError, Table, toNumber, trunc } from "../internal/own.js";
-import { requireHandler } from "../internal/phase.js";
 import { scope } from "../internal/scope.js";
 
 const { set, clear } = native.timers;
