@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytestring::ByteString;
 use fastwebsockets::upgrade;
-use http::{HeaderValue, Version, header};
+use http::{HeaderValue, Method, Version, header};
 use partykit_core::{
     CloseInfo, ConnectionHandle, ConnectionInfo, RequestHead, RoomKey, close_code,
 };
@@ -180,6 +180,9 @@ pub(super) fn check_handshake(request: &Request) -> Result<(), RouteError> {
         return Err(RouteError::WebSocketVersion);
     }
     // Section 4.1.
+    if request.method() != Method::GET {
+        return Err(RouteError::Handshake("the method GET"));
+    }
     if request.version() < Version::HTTP_11 {
         return Err(RouteError::Handshake("HTTP/1.1"));
     }
