@@ -67,6 +67,9 @@ export default scenarios("class", {
     }
     stage.saw("later: connections again", await said("later: connections again"));
     stage.saw("later: parties", await said("later: parties"));
+    const first = /analytics\.writeDataPoint is not implemented/;
+    stage.saw("analytics, the first time", await stage.server.prints(first));
+    stage.saw("analytics, the second time", await said("analytics, the second time"));
   },
 
   "1.4 room.id is the undecoded segment": async (stage) => {
