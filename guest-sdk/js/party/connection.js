@@ -29,6 +29,8 @@ export let setReadyState;
 export let isClosedHere;
 /** @type {(connection: Connection, tags: string[]) => void} */
 export let setTags;
+/** It is among the room's connections, or was. @type {(connection: Connection) => void} */
+export let markJoined;
 /** @type {(connection: Connection, tag: string) => boolean} */
 export let hasTag;
 
@@ -46,6 +48,9 @@ export class Connection extends EventTarget {
     setTags = (connection, tags) => {
       connection.#tags = tags;
     };
+    markJoined = (connection) => {
+      connection.#joined = true;
+    };
     hasTag = (connection, tag) => includes(connection.#tags, tag);
   }
 
@@ -53,6 +58,8 @@ export class Connection extends EventTarget {
   #hibernates;
   #readyState = OPEN;
   #closed = false;
+  /** Nothing can be sent while its tags are asked for. */
+  #joined = false;
   /** @type {unknown} */
   #state = null;
   /** @type {ArrayBuffer | undefined} */
@@ -134,9 +141,11 @@ export class Connection extends EventTarget {
   send(message) {
     if (arguments.length === 0) {
       throw new OwnTypeError(
-        "Failed to execute 'send' on 'WebSocket': parameter 1 is not of type 'Value'.",
+        "Failed to execute 'send' on 'WebSocket': parameter 1 is not of type 'ArrayBuffer or " +
+          "ArrayBufferView or string'.",
       );
     }
+    this.#requireJoined();
     if (this.#closed) throw new OwnTypeError("Can't call WebSocket send() after close().");
     if (typeof message === "string") {
       sendText(this.#handle, message);
@@ -153,6 +162,7 @@ export class Connection extends EventTarget {
    * @param {string} [reason]
    */
   close(code, reason) {
+    this.#requireJoined();
     if (this.#closed) return;
     const checked = closeArguments(code, reason);
     this.#closed = true;
@@ -173,7 +183,15 @@ export class Connection extends EventTarget {
     super.addEventListener(type, callback, options);
   }
 
-  /** Server ends are accepted before room code sees them. */
+  #requireJoined() {
+    if (this.#joined) return;
+    throw new OwnTypeError(
+      "You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending " +
+        "messages.",
+    );
+  }
+
+  /** Server ends are accepted before room code sees them, but for getConnectionTags. */
   accept() {}
 
   get onmessage() { return this.#attributes?.get("message") ?? null; }
@@ -223,10 +241,9 @@ function checkAttachment(value) {
  * @returns {string[]}
  */
 export function tagsOf(id, given, hibernates) {
-  /** @type {ArrayLike<any>} */
-  const list = given === undefined || given === null || isArray(given)
-    ? given ?? []
-    : [.../** @type {Iterable<any>} */ (given)];
+  if (!isArray(given)) throw new OwnTypeError("getConnectionTags must return an array of strings.");
+  /** @type {any[]} */
+  const list = given;
   /** @type {any[]} */
   const tags = [id];
   for (let index = 0; index < list.length; index++) {

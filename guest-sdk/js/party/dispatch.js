@@ -12,7 +12,7 @@ import { abortRequest, incomingRequest } from "../web/request.js";
 import { outgoing, Response } from "../web/response.js";
 import {
   CLOSED, CLOSING, Connection, handleOf, hears, isClosedHere, listening,
-  setReadyState, setTags, tagsOf,
+  markJoined, setReadyState, setTags, tagsOf,
 } from "./connection.js";
 import { requestBegins, requestEnds } from "./requests.js";
 import { Connections, makeRoom } from "./room.js";
@@ -88,6 +88,7 @@ export function onStart(event, section, id, internalID, name) {
     const connections = new Connections();
     const room = makeRoom({ id, internalID, name }, { ...env }, connections);
     const instance = isClass ? new definition.target(room) : definition.target;
+    connections.ready = true;
     const hibernating = hibernates(definition, instance);
     life.party = new Party(instance, room, connections, hibernating);
     whenDone(event, start(), finish, fail);
@@ -136,7 +137,9 @@ export function onConnect(event, handle, id, uri, method, url, headers) {
   };
   try {
     const context = { request: incomingRequest(method, url, headers) };
-    const tags = isClass ? instance.getConnectionTags?.(connection, context) : undefined;
+    const tags = isClass && instance.getConnectionTags !== undefined
+      ? instance.getConnectionTags(connection, context)
+      : [];
     const joined = isThenable(tags)
       ? joinWith(connection, tags, context)
       : join(connection, tags, context);
@@ -161,6 +164,7 @@ function join(connection, tags, context) {
     return undefined;
   }
   connections.join(connection);
+  markJoined(connection);
   return isClass
     ? instance.onConnect?.(connection, context)
     : instance.onConnect?.(connection, room, context);
@@ -209,6 +213,7 @@ export function onClose(event, handle, id, uri, code, reason, wasClean) {
   // A guest that replaced a failed one never saw the connection's beginning.
   const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
   connections.remove(connection);
+  markJoined(connection);
   if (isClosedHere(connection)) setReadyState(connection, CLOSED);
   else if (wasClean || hibernating) setReadyState(connection, CLOSING);
   const over = (/** @type {number} */ event) => {
@@ -232,6 +237,7 @@ export function onError(event, handle, id, uri, message) {
   scope.current = scope.innermost;
   const { instance, room, connections, hibernating } = party();
   const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
+  markJoined(connection);
   const error = new OwnError(message);
   const call = () => isClass
     ? instance.onError?.(connection, error)

@@ -5,7 +5,7 @@
 // is the innermost again. internal/scope.js says what "inside" means.
 
 import { native } from "../internal/native.js";
-import { includes, microtask, OwnPromise, takeAt } from "../internal/own.js";
+import { includes, microtask, OwnPromise, OwnTypeError, takeAt } from "../internal/own.js";
 import { scope } from "../internal/scope.js";
 
 export class Section {
@@ -70,6 +70,11 @@ export function whenIdle(depth) {
 export function blockConcurrencyWhile(callback) {
   const caller = scope.current;
   return new OwnPromise((resolve, reject) => {
+    if (typeof callback !== "function") {
+      throw new OwnTypeError(
+        "Failed to execute 'blockConcurrencyWhile': parameter 1 is not of type 'Function'.",
+      );
+    }
     const begin = () => {
       try {
         run(caller, callback, resolve, reject);

@@ -31,8 +31,8 @@ export const FACADE = [
   {
     behaviour: "a closed connection is out of getConnections when onClose runs",
     file: "party/dispatch.js",
-    from: "connections.remove(connection);\n  if (isClosedHere",
-    to: "if (isClosedHere",
+    from: "connections.remove(connection);\n  markJoined",
+    to: "markJoined",
     caughtBy: "1.6",
   },
   {
