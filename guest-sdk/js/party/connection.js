@@ -17,6 +17,10 @@ export const OPEN = 1;
 export const CLOSING = 2;
 export const CLOSED = 3;
 
+const NOT_JOINED = "You must call one of accept() or state.acceptWebSocket() on this WebSocket before " +
+  "sending messages.";
+const CLOSED_HERE = "Can't call WebSocket send() after close().";
+
 const ATTACHMENT_BYTES_MAX = 2048;
 const TAGS_MAX = 10;
 const TAG_LENGTH_MAX = 256;
@@ -44,12 +48,12 @@ export class Connection extends EventTarget {
     setReadyState = (connection, state) => {
       connection.#readyState = state;
     };
-    isClosedHere = (connection) => connection.#closed;
+    isClosedHere = (connection) => connection.#mute === CLOSED_HERE;
     setTags = (connection, tags) => {
       connection.#tags = tags;
     };
     markJoined = (connection) => {
-      connection.#joined = true;
+      if (connection.#mute === NOT_JOINED) connection.#mute = undefined;
     };
     hasTag = (connection, tag) => includes(connection.#tags, tag);
   }
@@ -57,9 +61,9 @@ export class Connection extends EventTarget {
   #handle;
   #hibernates;
   #readyState = OPEN;
-  #closed = false;
-  /** Nothing can be sent while its tags are asked for. */
-  #joined = false;
+  /** Why nothing can be sent: while its tags are asked for, and after room code has closed it. */
+  /** @type {string | undefined} */
+  #mute = NOT_JOINED;
   /** @type {unknown} */
   #state = null;
   /** @type {ArrayBuffer | undefined} */
@@ -139,14 +143,7 @@ export class Connection extends EventTarget {
    * @param {string | ArrayBuffer | ArrayBufferView} message
    */
   send(message) {
-    if (arguments.length === 0) {
-      throw new OwnTypeError(
-        "Failed to execute 'send' on 'WebSocket': parameter 1 is not of type 'ArrayBuffer or " +
-          "ArrayBufferView or string'.",
-      );
-    }
-    this.#requireJoined();
-    if (this.#closed) throw new OwnTypeError("Can't call WebSocket send() after close().");
+    if (this.#mute !== undefined) throw new OwnTypeError(this.#mute);
     if (typeof message === "string") {
       sendText(this.#handle, message);
       return;
@@ -162,10 +159,10 @@ export class Connection extends EventTarget {
    * @param {string} [reason]
    */
   close(code, reason) {
-    this.#requireJoined();
-    if (this.#closed) return;
+    if (this.#mute === NOT_JOINED) throw new OwnTypeError(NOT_JOINED);
+    if (this.#mute !== undefined) return;
     const checked = closeArguments(code, reason);
-    this.#closed = true;
+    this.#mute = CLOSED_HERE;
     if (this.#readyState < CLOSING) this.#readyState = CLOSING;
     close(this.#handle, checked.code, checked.reason);
   }
@@ -181,14 +178,6 @@ export class Connection extends EventTarget {
     if (this.#hibernates) return;
     listening.somebody = true;
     super.addEventListener(type, callback, options);
-  }
-
-  #requireJoined() {
-    if (this.#joined) return;
-    throw new OwnTypeError(
-      "You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending " +
-        "messages.",
-    );
   }
 
   /** Server ends are accepted before room code sees them, but for getConnectionTags. */

@@ -46,11 +46,6 @@ export class Party {
   }
 }
 
-/** @returns {Party} */
-function party() {
-  return life.party;
-}
-
 
 /**
  * The bundle was evaluated.
@@ -110,7 +105,7 @@ async function startAfter(constructed) {
 }
 
 function startNow() {
-  const started = isClass ? party().instance.onStart?.() : undefined;
+  const started = isClass ? life.party.instance.onStart?.() : undefined;
   return isThenable(started) ? idleAfter(started) : whenIdle(1);
 }
 
@@ -126,7 +121,7 @@ async function idleAfter(started) {
  */
 export function onConnect(event, handle, id, uri, method, url, headers) {
   scope.current = scope.innermost;
-  const { instance, connections, hibernating } = party();
+  const { instance, connections, hibernating } = life.party;
   const connection = new Connection(handle, id, uri, hibernating);
   connections.add(connection);
   const fail = (/** @type {number} */ event, /** @type {unknown} */ error) => {
@@ -154,7 +149,7 @@ export function onConnect(event, handle, id, uri, method, url, headers) {
  * @returns {unknown} what the handler returned
  */
 function join(connection, tags, context) {
-  const { instance, room, connections, hibernating } = party();
+  const { instance, room, connections, hibernating } = life.party;
   const checked = tagsOf(connection.id, tags, hibernating);
   setTags(connection, checked);
   if (!native.connections.accept(handleOf(connection), checked)) {
@@ -178,7 +173,7 @@ async function joinWith(connection, tags, context) {
 /** @param {number} event @param {number} sender @param {string | ArrayBuffer} data */
 export function onMessage(event, sender, data) {
   scope.current = scope.innermost;
-  const { instance, room, connections } = party();
+  const { instance, room, connections } = life.party;
   const connection = connections.get(sender);
   if (connection === undefined) {
     done(event);
@@ -209,7 +204,7 @@ export function onMessage(event, sender, data) {
  */
 export function onClose(event, handle, id, uri, code, reason, wasClean) {
   scope.current = scope.innermost;
-  const { instance, room, connections, hibernating } = party();
+  const { instance, room, connections, hibernating } = life.party;
   // A guest that replaced a failed one never saw the connection's beginning.
   const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
   connections.remove(connection);
@@ -235,7 +230,7 @@ export function onClose(event, handle, id, uri, code, reason, wasClean) {
  */
 export function onError(event, handle, id, uri, message) {
   scope.current = scope.innermost;
-  const { instance, room, connections, hibernating } = party();
+  const { instance, room, connections, hibernating } = life.party;
   const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
   markJoined(connection);
   const error = new OwnError(message);
@@ -254,7 +249,7 @@ export function onError(event, handle, id, uri, message) {
  */
 export function onRequest(event, method, url, headers, whole, pieces) {
   scope.current = scope.innermost;
-  const { instance, room } = party();
+  const { instance, room } = life.party;
   const fail = (/** @type {number} */ event, /** @type {unknown} */ error) => {
     requestEnds(event);
     settleFailed(event, error, WHEN_REQUESTING);
