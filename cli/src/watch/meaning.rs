@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::awaited::Awaited;
 use super::folders::is_of_people;
 use super::gather::Change;
 
@@ -32,6 +33,8 @@ pub(crate) struct Known<'a> {
     pub(crate) inputs: &'a BTreeSet<PathBuf>,
     /// Whether the last build failed, so that any code may mend it.
     pub(crate) failed: bool,
+    /// What it lacked.
+    pub(crate) awaited: &'a Awaited,
     /// The folder of static files.
     pub(crate) assets: Option<&'a Path>,
     /// What the project's own command reads.
@@ -78,7 +81,7 @@ impl Meaning {
             self.configuration = true;
             return;
         }
-        let is_input = known.inputs.contains(path);
+        let is_input = known.inputs.contains(path) || known.awaited.contains(path);
         if is_input {
             self.code = true;
         }
@@ -140,6 +143,10 @@ mod tests {
             config: Some("/p/other.json".as_ref()),
             inputs: &inputs.map(PathBuf::from).into(),
             failed,
+            awaited: &Awaited {
+                packages: [PathBuf::from("/p/node_modules/late")].into(),
+                ..Awaited::default()
+            },
             assets: Some("/p/public".as_ref()),
             command: &command,
             state: Some("/p/state".as_ref()),
@@ -176,6 +183,9 @@ mod tests {
             ("/p/src/a.ts", &code),
             ("/q/shared.ts", &code),
             ("/p/node_modules/x/i.js", &code),
+            ("/p/node_modules/other/i.js", &nothing),
+            ("/p/node_modules/late", &code),
+            ("/p/node_modules/late/dist/i.js", &code),
             ("/p/src/unused.ts", &nothing),
             ("/p/.git/index", &nothing),
             ("/p/public/index.html", &pages),

@@ -22,7 +22,8 @@ use crate::log::LogSink;
 #[derive(Clone)]
 pub(crate) struct RoomMaker {
     pub(crate) limits: Arc<Limits>,
-    pub(crate) factory: Arc<dyn GuestFactory>,
+    /// None as long as there is no code.
+    pub(crate) factory: Option<Arc<dyn GuestFactory>>,
 }
 
 /// All rooms of the host.
@@ -82,6 +83,9 @@ impl Directory {
         if rooms.closed {
             return Err(RouteError::Stopping);
         }
+        // Looked at under the lock: whoever replaces it then ends all rooms of the one before.
+        let maker = self.maker();
+        let factory = maker.factory.clone().ok_or(RouteError::NoCode)?;
         if rooms.by_key.len() >= self.admission.max {
             drop(rooms);
             self.admission.refused(self.clock.now(), self.log());
@@ -89,14 +93,13 @@ impl Directory {
                 max: self.admission.max,
             });
         }
-        let maker = self.maker();
         let room = Room::new(RoomParts {
             key: key.clone(),
             limits: maker.limits.clone(),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             store: self.store.clone(),
-            factory: maker.factory.clone(),
+            factory,
         });
         let room = Arc::new(RoomHandle::new(
             key.clone(),

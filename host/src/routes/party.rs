@@ -24,6 +24,7 @@ use crate::driver::{
 use crate::error::RouteError;
 use crate::exchange::feed;
 use crate::router::Request;
+use crate::routes::live::{self, Pages};
 use crate::socket::{Outbound, Socket, refuse, serve};
 
 /// As the reference: the Upgrade header alone decides, in any case, with any method.
@@ -39,6 +40,7 @@ pub(crate) async fn request(
     client: IpAddr,
     request: Request,
 ) -> Result<Response, RouteError> {
+    let pages = Pages::answering(&request, app.live.as_ref());
     let head = body::head(&request, client)?;
     let max = app.directory.maker().limits.body_bytes_max;
     let limit = Duration::from_millis(app.limits.body_piece_ms);
@@ -53,7 +55,7 @@ pub(crate) async fn request(
         .map_err(|_| RouteError::NoAnswer)?;
     asked.is_answered = true;
     Ok(match answer {
-        Answer::Whole(response) => body::to_http(response),
+        Answer::Whole(response) => body::to_http(live::of_room(response, pages)),
         Answer::Pieces(response, pieces) => body::with_body(response, Body::new(pieces)),
     })
 }

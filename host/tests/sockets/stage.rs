@@ -90,7 +90,7 @@ pub(crate) const UPGRADE: &str = "\
 pub(crate) fn deployment(bundle: &str) -> Deployment {
     Deployment {
         project: ProjectName::parse("gate").unwrap(),
-        bundle: bundle.to_owned(),
+        bundle: Some(bundle.to_owned()),
         env: "{}".to_owned(),
         assets: None,
     }
