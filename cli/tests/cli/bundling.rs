@@ -85,7 +85,7 @@ fn an_option_for_bundling_that_is_wrong_ends_it_with_code_2() {
 #[test]
 fn without_esbuild_and_npm_the_hint_says_what_to_install() {
     let project = Project::new(&[("server.js", "export default {};\n")]);
-    let mut command = project.command(&["dev", "server.js", "-q"]);
+    let mut command = project.command(&["dev", "server.js", "-q", "--port", "0"]);
     command
         .env("PATH", "")
         .env("PARTYKIT_CACHE_DIR", project.path("cache"));
@@ -104,7 +104,7 @@ fn without_esbuild_and_npm_the_hint_says_what_to_install() {
 #[test]
 fn an_esbuild_that_was_named_must_be_there() {
     let project = Project::new(&[("server.js", "export default {};\n")]);
-    let mut command = project.command(&["dev", "server.js", "-q"]);
+    let mut command = project.command(&["dev", "server.js", "-q", "--port", "0"]);
     command.env("PARTYKIT_ESBUILD", "/none/esbuild");
     let ended = project.ended(command.output().unwrap());
     assert_eq!(ended.code, Some(2), "{ended:?}");
@@ -147,7 +147,7 @@ fn older_esbuilds_are_spoken_to_as_well() {
 #[test]
 fn what_is_no_esbuild_is_said_so() {
     let project = Project::new(&[("server.js", "export default {};\n")]);
-    let mut command = project.command(&["dev", "server.js", "-q"]);
+    let mut command = project.command(&["dev", "server.js", "-q", "--port", "0"]);
     command.env("PARTYKIT_ESBUILD", "/bin/cat");
     let ended = project.ended(command.output().unwrap());
     assert_eq!(ended.code, Some(1), "{ended:?}");

@@ -223,7 +223,9 @@ mod tests {
 
     async fn ask(assets: &Assets, request: http::request::Builder) -> Seen {
         let request = request.body(Body::empty()).unwrap();
-        let response = serve(assets, Pages::Live, request).await.unwrap();
+        let live = live::Live::default();
+        let pages = Pages::answering(&request, Some(&live));
+        let response = serve(assets, pages, request).await.unwrap();
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Seen {

@@ -44,6 +44,9 @@ impl RoomApi for State {
             Debt::Connect { connection } => self.settle_connect(connection, outcome),
             Debt::Request { exchange } => self.settle_request(exchange, outcome),
             Debt::Gone => self.settle_gone(outcome),
+            Debt::Close { connection } => {
+                self.turn.outbox.extend(self.connections.answer(connection));
+            }
             Debt::Nobody { .. } => {}
         }
         Ok(())

@@ -73,12 +73,15 @@ impl Room {
             match debt {
                 Debt::Start { .. } => was_starting = true,
                 Debt::Connect { connection } => {
-                    if self.state.connections.remove(connection).is_some() {
+                    if self.state.connections.get(connection).is_some() {
                         outbox.push(cause.reject(connection));
+                    }
+                    if let Some(client) = self.state.connections.cut_off(connection) {
+                        self.owe_close(client, cause);
                     }
                 }
                 Debt::Request { exchange } => outbox.push(cause.respond(exchange)),
-                Debt::Nobody { .. } | Debt::Gone => {}
+                Debt::Close { .. } | Debt::Nobody { .. } | Debt::Gone => {}
             }
         }
         outbox.extend(
@@ -90,6 +93,7 @@ impl Room {
             read.into_iter()
                 .map(|exchange| Action::CancelBody { exchange }),
         );
+        outbox.append(&mut self.state.connections.answer_leaving());
         self.close_all(cause, &mut outbox);
         if was_starting {
             self.answer_waiting(cause, &mut outbox);
@@ -111,7 +115,7 @@ impl Room {
         }
     }
 
-    fn owe_close(&mut self, client: ConnectionInfo, cause: &Cause) {
+    pub(crate) fn owe_close(&mut self, client: ConnectionInfo, cause: &Cause) {
         let info = CloseInfo {
             code: cause.code,
             reason: cause.text.as_str().into(),

@@ -33,6 +33,8 @@ pub mod testing;
 #[cfg(test)]
 mod body_tests;
 #[cfg(test)]
+mod leaving_tests;
+#[cfg(test)]
 mod room_tests;
 #[cfg(test)]
 mod stop_tests;

@@ -16,6 +16,8 @@ pub(crate) enum Debt {
     Connect { connection: ConnectionHandle },
     /// The request is answered.
     Request { exchange: ExchangeId },
+    /// A peer that said its last is answered.
+    Close { connection: ConnectionHandle },
     /// The client of the request has gone.
     Gone,
     /// Nobody waits; only quietness depends on it. The word is for the log.
@@ -25,7 +27,7 @@ pub(crate) enum Debt {
 impl Debt {
     /// Whether a peer or the whole room waits for it.
     pub(crate) fn is_awaited(self) -> bool {
-        !matches!(self, Self::Nobody { .. } | Self::Gone)
+        !matches!(self, Self::Nobody { .. } | Self::Gone | Self::Close { .. })
     }
 
     /// The handler's name in room code.
@@ -34,6 +36,7 @@ impl Debt {
             Self::Start { .. } => "onStart",
             Self::Connect { .. } => "onConnect",
             Self::Request { .. } | Self::Gone => "onRequest",
+            Self::Close { .. } => "onClose",
             Self::Nobody { handler } => handler,
         }
     }

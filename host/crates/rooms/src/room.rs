@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use partykit_core::{
-    BodyEvent, Clock, ConnectionHandle, Entropy, Event, Guest, GuestError, GuestFactory, Limits,
-    Now, Outcome, RoomBatch, RoomKey, Store, close_code,
+    BodyEvent, Clock, CloseInfo, ConnectionHandle, Entropy, Event, Guest, GuestError, GuestFactory,
+    Limits, Now, Outcome, RoomBatch, RoomKey, Store, close_code,
 };
 
-use crate::answers::Cause;
+use crate::answers::{Cause, CloseAnswer};
 use crate::api::CLIENT_GONE;
 use crate::completions::Completion;
 use crate::mailbox::Waiting;
@@ -136,12 +136,11 @@ impl Room {
                     self.wait(Waiting::Error { client, error });
                 }
             }
-            Input::Closed { client, info } => {
-                self.forget_waiting_connect(client);
-                if let Some(client) = self.state.connections.gone(client) {
-                    self.wait(Waiting::Close { client, info });
-                }
-            }
+            Input::Closed {
+                client,
+                info,
+                is_waiting,
+            } => self.closed(client, info, is_waiting, actions),
             Input::Request {
                 exchange,
                 head,
@@ -180,6 +179,26 @@ impl Room {
         }
     }
 
+    fn closed(
+        &mut self,
+        handle: ConnectionHandle,
+        info: CloseInfo,
+        is_waiting: bool,
+        actions: &mut Vec<Action>,
+    ) {
+        self.forget_waiting_connect(handle);
+        let answer = CloseAnswer::to(&info);
+        match self.state.connections.gone(handle, &info, is_waiting) {
+            Some(client) => self.wait(Waiting::Close { client, info }),
+            // Nobody is owed its on-close: the answer is all that is left to send.
+            None if is_waiting => {
+                let mut outbox = vec![answer.to_peer(handle)];
+                self.state.gate.pass(&mut outbox, actions);
+            }
+            None => {}
+        }
+    }
+
     fn client_gone(&mut self, exchange: ExchangeId) {
         let told = self.state.bodies.gone(exchange);
         if let Some(event) = self.state.owed.gone(exchange) {
@@ -205,7 +224,7 @@ impl Room {
     }
 
     /// Why no further connection may come in.
-    fn unwelcome(&self) -> Option<Cause> {
+    pub(crate) fn unwelcome(&self) -> Option<Cause> {
         let max = self.state.limits.connections_max;
         let full = self.state.connections.len() as u64 >= max;
         let full = full.then(|| {
@@ -362,6 +381,7 @@ impl Room {
     /// Nothing of it would be missed; what it has started ends with it.
     fn give_up_guest(&mut self, actions: &mut Vec<Action>) {
         self.guest = None;
+        actions.append(&mut self.state.connections.answer_leaving());
         self.state.timers.forget_all();
         let (_, read) = self.state.bodies.forget_all();
         let cancel = |exchange| Action::CancelBody { exchange };
