@@ -18,7 +18,8 @@
 //! - *A full disk* leaves the transaction undone: its last frame is missing, so the WAL does not
 //!   count it. Space is looked at before, so that this is rare.
 //! - *Damage is noticed*: each value has a checksum, since SQLite has none for its pages; damage
-//!   of one room's pages does not keep others from being read.
+//!   of one room's pages does not keep others from being read, nor from being written: a group that
+//!   meets it is rolled back and begun again without that room.
 //!
 //! The WAL is copied into the database by the committing thread when it has grown to
 //! `checkpoint_bytes`. A reading transaction that stays open (a backup) keeps it from being begun

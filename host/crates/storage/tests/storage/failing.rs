@@ -36,7 +36,7 @@ const BACKENDS: [Backend; 2] = [
 ];
 
 /// A folder of a test, by the name that the system knows it by.
-fn folder() -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn folder() -> (tempfile::TempDir, PathBuf) {
     let temp = tempfile::tempdir().unwrap();
     let path = temp.path().canonicalize().unwrap();
     (temp, path)
@@ -296,7 +296,7 @@ fn a_directory_that_may_not_be_written_is_refused_with_what_to_do() {
 }
 
 /// Where these bytes are in a file.
-fn find(file: &Path, bytes: &[u8]) -> u64 {
+pub(crate) fn find(file: &Path, bytes: &[u8]) -> u64 {
     let contents = fs::read(file).unwrap();
     let found = contents
         .windows(bytes.len())
@@ -304,7 +304,7 @@ fn find(file: &Path, bytes: &[u8]) -> u64 {
     found.unwrap() as u64
 }
 
-fn overwrite(file: &Path, at: u64, bytes: &[u8]) {
+pub(crate) fn overwrite(file: &Path, at: u64, bytes: &[u8]) {
     let mut file = fs::File::options().write(true).open(file).unwrap();
     file.seek(SeekFrom::Start(at)).unwrap();
     file.write_all(bytes).unwrap();

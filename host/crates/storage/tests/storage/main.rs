@@ -12,6 +12,8 @@ mod backends;
 mod committing;
 mod crash;
 #[cfg(target_os = "linux")]
+mod damage;
+#[cfg(target_os = "linux")]
 mod failing;
 mod opening;
 #[cfg(target_os = "linux")]
