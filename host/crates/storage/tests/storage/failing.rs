@@ -97,6 +97,26 @@ fn a_failed_sync_stops_the_store_and_leaves_the_batch_open() {
 }
 
 #[test]
+fn a_store_that_cannot_be_synced_while_it_opens_is_an_error_and_not_a_panic() {
+    for name in ["sled", "sqlite"] {
+        let (_temp, dir) = folder();
+        let config = StorageConfig::named(name, dir.join("store")).unwrap();
+        fail(
+            Failing::Sync,
+            &dir.join("store").join(name),
+            libc::EIO,
+            None,
+        );
+        let error = open(&config).err().unwrap();
+        assert!(matches!(error, StorageError::Io { .. }), "{name}: {error}");
+        recorder::mend(&dir);
+        let store = open(&config).unwrap();
+        commit(&*store, &room("r"), "1").unwrap();
+        store.close().unwrap();
+    }
+}
+
+#[test]
 fn a_log_that_cannot_be_copied_does_not_take_back_what_was_acknowledged() {
     let (_temp, dir) = folder();
     let (store, room) = (sqlite(&dir), room("r"));
@@ -237,10 +257,10 @@ fn on_a_disk_that_is_really_full_everything_acknowledged_stays() {
 }
 
 /// A file system in memory of so many MiB, unmounted at the end.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(dir: &Path, mib: u32) -> Option<Self> {
+    pub(crate) fn mount(dir: &Path, mib: u32) -> Option<Self> {
         let disk = Self(dir.to_owned());
         let size = format!("size={mib}m");
         let options = ["-t", "tmpfs", "-o", size.as_str(), "tmpfs"];

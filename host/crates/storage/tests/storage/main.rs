@@ -20,6 +20,7 @@ mod opening;
 mod power;
 #[cfg(target_os = "linux")]
 mod recorder;
+mod restoring;
 #[cfg(target_os = "linux")]
 mod syncs;
 #[cfg(target_os = "linux")]
