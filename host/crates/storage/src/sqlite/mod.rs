@@ -29,6 +29,8 @@
 //! takes away all locks of a process on a file when it closes any descriptor of it.
 
 mod database;
+mod moment;
+pub(crate) mod partykit_room;
 mod reader;
 mod shared;
 mod store;

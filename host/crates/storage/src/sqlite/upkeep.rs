@@ -7,11 +7,12 @@ use partykit_core::{BackupReport, CheckReport, Compaction, StoreStats, UpkeepErr
 use rusqlite::{Connection, Error, Row};
 
 use super::database::{connect_reader, upkeep_error};
+use super::moment::Moment;
 use super::reader::{Summed, find};
 use crate::alarm::{ALARM, DUE};
 use crate::directory::{Directory, folder_bytes};
 use crate::key::{VALUE, after_prefix};
-use crate::upkeep::{AlarmCheck, Archive, Tally};
+use crate::upkeep::{AlarmCheck, Archive, Held, Tally};
 
 /// Reads a database that another process, or another part of this one, may be writing.
 pub(crate) struct Beside {
@@ -107,6 +108,13 @@ impl Beside {
                 archive.finish()
             }
         }
+    }
+
+    /// What is there as of one moment, for as long as `work` takes.
+    pub(crate) fn moment<T>(&self, work: impl FnOnce(&dyn Held) -> T) -> Result<T, UpkeepError> {
+        let connection = self.connect()?;
+        let done = moment(&connection, |connection| Ok(work(&Moment(connection))));
+        done.map_err(upkeep_error("read the store"))
     }
 
     fn connect(&self) -> Result<Connection, UpkeepError> {
