@@ -93,6 +93,11 @@ impl Builds {
         }
     }
 
+    /// The next build is made from nothing.
+    pub(crate) fn forget(&mut self) {
+        self.running = None;
+    }
+
     /// Builds. Dropping the future ends esbuild; the next build starts another. One that has ended
     /// since the last build, as when somebody killed it, is replaced at once.
     ///

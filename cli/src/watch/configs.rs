@@ -18,6 +18,13 @@ const PACKAGE: [&str; 1] = ["package.json"];
 /// A file that extends itself by some detour is not followed without end.
 const CONFIGS_MAX: usize = 1_000;
 
+/// Whether a file of this name decides on builds, in the right place.
+pub(super) fn is_config(path: &Path) -> bool {
+    let names = COMPILER.iter().chain(&PACKAGE);
+    path.file_name()
+        .is_some_and(|own| names.clone().any(|name| own == *name))
+}
+
 /// Those of the files that a build has read.
 pub(crate) fn configs(inputs: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let (mut compiler, mut package) = (BTreeMap::new(), BTreeMap::new());

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::awaited::Awaited;
+use super::configs::is_config;
 use super::folders::is_of_people;
 use super::gather::Change;
 
@@ -31,6 +32,8 @@ pub(crate) struct Known<'a> {
     pub(crate) config: Option<&'a Path>,
     /// The files that the builds have read.
     pub(crate) inputs: &'a BTreeSet<PathBuf>,
+    /// What decides on the builds without being part of them.
+    pub(crate) configs: &'a BTreeSet<PathBuf>,
     /// Whether the last build failed, so that any code may mend it.
     pub(crate) failed: bool,
     /// What it lacked.
@@ -52,6 +55,8 @@ pub(crate) struct Meaning {
     pub(crate) command: bool,
     /// Building.
     pub(crate) code: bool,
+    /// Building without anything that was kept of the last build.
+    pub(crate) afresh: bool,
     /// Loading pages, as static files have changed.
     pub(crate) pages: bool,
     /// Loading style sheets.
@@ -85,6 +90,11 @@ impl Meaning {
         if is_input {
             self.code = true;
         }
+        // esbuild does not see that what it keeps of a file was compiled by other rules.
+        if known.configs.contains(path) || (change.came_or_went && is_config(path)) {
+            self.code = true;
+            self.afresh = true;
+        }
         if !is_of_people(path) {
             return;
         }
@@ -115,6 +125,7 @@ impl fmt::Display for Meaning {
             (self.configuration, "configuration"),
             (self.command, "what the command reads"),
             (self.code, "code"),
+            (self.afresh, "how it is compiled"),
             (self.pages, "pages"),
             (self.styles, "styles"),
         ];
@@ -142,6 +153,7 @@ mod tests {
         let known = Known {
             config: Some("/p/other.json".as_ref()),
             inputs: &inputs.map(PathBuf::from).into(),
+            configs: &[PathBuf::from("/q/base.json")].into(),
             failed,
             awaited: &Awaited {
                 packages: [PathBuf::from("/p/node_modules/late")].into(),
@@ -162,6 +174,10 @@ mod tests {
         let code = Meaning {
             code: true,
             ..nothing.clone()
+        };
+        let afresh = Meaning {
+            afresh: true,
+            ..code.clone()
         };
         let pages = Meaning {
             pages: true,
@@ -196,6 +212,8 @@ mod tests {
             ("/p/.env.local", &configuration),
             ("/p/other.json", &configuration),
             ("/p/state/db", &nothing),
+            ("/q/base.json", &afresh),
+            ("/p/test/tsconfig.json", &nothing),
         ] {
             assert_eq!(meaning(path, false, false), *expected, "{path}");
         }
@@ -204,6 +222,7 @@ mod tests {
     #[test]
     fn a_new_file_may_be_what_an_import_finds_and_any_code_may_mend_a_broken_build() {
         assert!(meaning("/p/src/new.ts", true, false).code);
+        assert!(meaning("/p/src/tsconfig.json", true, false).afresh);
         assert!(!meaning("/p/notes.pdf", true, false).code);
         assert!(meaning("/p/src/unused.ts", false, true).code);
         assert!(!meaning("/p/src/.unused.ts.swp", true, true).code);

@@ -80,6 +80,7 @@ impl Workshop {
                     configuration: true,
                     command: true,
                     code: true,
+                    afresh: true,
                     ..Meaning::default()
                 },
             }
@@ -106,7 +107,11 @@ impl Workshop {
             .map(real);
         let interest = Interest {
             trees: trees.collect(),
-            files: &(&self.inputs() | &awaited.files) | &(&awaited.ways | &awaited.packages),
+            files: [self.inputs(), self.configs.clone(), awaited.files]
+                .into_iter()
+                .chain([awaited.ways, awaited.packages])
+                .flatten()
+                .collect(),
             except: self.plan.state.clone().map(real),
         };
         match watch.set(folders(&interest)) {
@@ -133,7 +138,7 @@ impl Workshop {
         let build = self.plan.serve.build.as_ref();
         let entries = build.into_iter().flat_map(|build| &build.entries);
         let entries = entries.chain([&self.plan.main]).cloned().map(real);
-        let inputs = self.server_inputs.iter().chain(client).chain(&self.configs);
+        let inputs = self.server_inputs.iter().chain(client);
         inputs.cloned().chain(entries).collect()
     }
 
@@ -151,6 +156,7 @@ impl Workshop {
             &Known {
                 config: config.as_deref(),
                 inputs: &self.inputs(),
+                configs: &self.configs,
                 failed: self.troubles.has_any(),
                 awaited: &self.awaited.all(),
                 assets: assets.as_deref(),
@@ -184,6 +190,9 @@ impl Workshop {
             // What it has written is what is built now, and no reason to run it again.
             watch.pass_over().await;
             build = true;
+        }
+        if meaning.afresh {
+            self.builds.forget();
         }
         if build {
             self.built_at = SystemTime::now();

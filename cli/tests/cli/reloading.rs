@@ -238,6 +238,19 @@ const three = (name: string) => `three ${name}`;
     project.write("tsconfig.json", factory("three"));
     running.wait_for("Reloaded");
     assert_eq!(running.get("/party/r"), "three b");
+    // One that comes, nearer than the other, and changes what esbuild would not look at again.
+    project.write(
+        "node_modules/auto/jsx-runtime.js",
+        "export const jsx = (name) => `auto ${name}`;\n",
+    );
+    let automatic =
+        "{\"compilerOptions\": {\"jsx\": \"react-jsx\", \"jsxImportSource\": \"auto\"}}";
+    project.write("src/tsconfig.json", automatic);
+    running.wait_for("Reloaded");
+    assert_eq!(running.get("/party/r"), "auto b");
+    std::fs::remove_file(project.path("src/tsconfig.json")).unwrap();
+    running.wait_for("Reloaded");
+    assert_eq!(running.get("/party/r"), "three b");
 }
 
 #[test]

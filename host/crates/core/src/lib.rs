@@ -31,6 +31,6 @@ pub use log::{LogLevel, LogLine};
 pub use message::{CloseInfo, Message, close_code};
 pub use room_api::RoomApi;
 pub use store::{
-    BackupReport, CheckReport, CommitError, CommitSeq, Compaction, Entry, Page, Range, ReadError,
-    RoomBatch, RoomReader, Store, StoreStats, UpkeepError, WriteOp,
+    Alarm, BackupReport, CheckReport, CommitError, CommitSeq, Compaction, Entry, Page, Range,
+    ReadError, RoomAlarm, RoomBatch, RoomReader, Store, StoreStats, UpkeepError, WriteOp,
 };

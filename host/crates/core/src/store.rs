@@ -13,6 +13,24 @@ use crate::RoomKey;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CommitSeq(pub u64);
 
+/// A room's one alarm, as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alarm {
+    /// When it is due, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// How often its handler has failed already; 0 for one that a room has set.
+    pub failures: u32,
+}
+
+/// An alarm of some room, in a listing over all rooms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomAlarm {
+    /// When it is due, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// Whose.
+    pub room: RoomKey,
+}
+
 /// One write of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteOp {
@@ -28,6 +46,10 @@ pub enum WriteOp {
         /// Where.
         key: String,
     },
+    /// Removes every key that the room has at this place of the batch; its alarm stays.
+    DeleteAll,
+    /// Sets the room's alarm in place of the one it has, or forgets it.
+    Alarm(Option<Alarm>),
 }
 
 /// The writes of one turn of one room: durable together or not at all.
@@ -119,6 +141,12 @@ pub trait RoomReader: Send {
     /// # Errors
     /// Each item may fail; nothing follows a failed one.
     fn range(&self, range: &Range) -> Box<dyn Iterator<Item = Result<Entry, ReadError>> + Send>;
+
+    /// The room's alarm.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn alarm(&self) -> Result<Option<Alarm>, ReadError>;
 }
 
 /// One store for all rooms. Calls block the thread: whoever calls decides on which.
@@ -137,8 +165,8 @@ pub trait RoomReader: Send {
 /// | keys are ordered by their bytes, rooms do not see each other | conformance |
 /// | one process at a time owns the directory; a newer format is refused and left alone | opening |
 ///
-/// Alarms have their place beside values: another kind of record, written in the same batch, and
-/// a listing of those that are due over all rooms. A method for it comes with them.
+/// Alarms stand beside values: another kind of record, written in the same batch, and indexed over
+/// all rooms by when they are due.
 pub trait Store: Send + Sync {
     /// Makes batches durable, several rooms with one flush. Each batch is atomic; batches of the
     /// same room are applied in order, and when one fails those after it of the same room fail
@@ -149,16 +177,36 @@ pub trait Store: Send + Sync {
     /// A view on one room's committed state.
     fn reader(&self, room: &RoomKey) -> Box<dyn RoomReader>;
 
+    /// Alarms that are due at `until_ms` or before, in the order of their times and, at the same
+    /// time, in an order of the backend's own; those behind `after`, at most `limit`. Costs what it
+    /// returns, however many alarms are pending.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn alarms(
+        &self,
+        after: Option<&RoomAlarm>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<RoomAlarm>, ReadError>;
+
+    /// Rooms that have stored anything, an alarm included, in an order of the backend's own; those
+    /// behind `after`, at most `limit`. Costs a search for each room, not a look at its keys.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn rooms(&self, after: Option<&RoomKey>, limit: usize) -> Result<Vec<RoomKey>, ReadError>;
+
     /// Flushes and lets go of files and locks. Commits after it fail.
     ///
     /// # Errors
     /// The last flush failed.
     fn close(&self) -> Result<(), CommitError>;
 
-    /// Forgets everything that a room has stored, durably and at once: after a loss of power all of
-    /// it is there or nothing. It has a place among the commits like a batch. A room that has
-    /// stored nothing is no error. Takes memory for the room's keys in backends that cannot delete
-    /// a range.
+    /// Forgets everything that a room has stored, its alarm included, durably and at once: after a
+    /// loss of power all of it is there or nothing. It has a place among the commits like a batch.
+    /// A room that has stored nothing is no error. Takes memory for the room's keys in backends
+    /// that cannot delete a range, as [`WriteOp::DeleteAll`] does.
     ///
     /// # Errors
     /// As for a batch.
@@ -217,6 +265,8 @@ pub struct StoreStats {
     pub rooms: u64,
     /// Of all rooms.
     pub keys: u64,
+    /// Pending, of all rooms.
+    pub alarms: u64,
     /// Keys and values as rooms wrote them.
     pub content_bytes: u64,
     /// All files of the store.
@@ -232,6 +282,8 @@ pub struct CheckReport {
     pub rooms: u64,
     /// Keys that were read.
     pub keys: u64,
+    /// Alarms that were read.
+    pub alarms: u64,
     /// What is wrong, the first so many of it; empty when all is well.
     pub problems: Vec<String>,
     /// How many more there are.
@@ -274,6 +326,8 @@ pub struct BackupReport {
     pub rooms: u64,
     /// Of all rooms.
     pub keys: u64,
+    /// Pending, of all rooms.
+    pub alarms: u64,
     /// Length of the file.
     pub file_bytes: u64,
 }

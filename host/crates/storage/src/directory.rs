@@ -3,8 +3,10 @@
 //!
 //! Layout: `lock` is locked by the owner and names its process; `format` says which version and
 //! which backend, and is written last, when everything else of a new store is durable; the
-//! backend's own files stand in a folder named like it. Knows no engine.
+//! backend's own files stand in a folder named like it; `restoring` is there while a store is
+//! being restored. Knows no engine.
 
+use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -12,13 +14,18 @@ use std::path::{Path, PathBuf};
 use crate::StorageError;
 
 /// The newest format that this program reads and writes. A change of how rooms, keys or values
-/// become bytes makes a new one.
+/// become bytes makes a new one. Alarms did not: they are kinds of keys that were not there before,
+/// so a store without them is as it was, and a program from before them leaves them alone.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
-const LOCK: &str = "lock";
-const FORMAT: &str = "format";
+pub(crate) const LOCK: &str = "lock";
+pub(crate) const FORMAT: &str = "format";
 /// The marker while it is being written.
-const FORMAT_NEW: &str = "format.new";
+pub(crate) const FORMAT_NEW: &str = "format.new";
+/// Where a store is built that is being restored, see `upkeep::place`.
+pub(crate) const RESTORING: &str = "restoring";
+/// What a file system puts at its root: a directory that is mounted may have it and is empty.
+const LOST_AND_FOUND: &str = "lost+found";
 const MAGIC: &str = "partykit-store";
 
 /// A directory that this process owns, until this is dropped.
@@ -49,6 +56,9 @@ impl Directory {
         inspect(path, backend)?;
         let lock = lock(path)?;
         let marked = inspect(path, backend)?;
+        if marked {
+            tidy(path).map_err(io("remove what restoring has left"))?;
+        }
         fs::create_dir_all(path.join(backend)).map_err(io("create the backend's folder"))?;
         Ok(Self {
             path: path.to_owned(),
@@ -65,28 +75,6 @@ impl Directory {
         };
         check_version(path, version)?;
         Ok(Some(found))
-    }
-
-    /// Removes a store that was never completed; one that is not there is no error.
-    pub(crate) fn discard(path: &Path) -> Result<(), StorageError> {
-        if !path.exists() {
-            return Ok(());
-        }
-        let io = |source| StorageError::io(path, "list the directory", source);
-        for entry in fs::read_dir(path).map_err(io)? {
-            let name = entry.map_err(io)?.file_name();
-            if ![LOCK, FORMAT, FORMAT_NEW, "sled", "sqlite"]
-                .iter()
-                .any(|ours| name == *ours)
-            {
-                return Err(StorageError::NotAStore {
-                    dir: path.to_owned(),
-                });
-            }
-        }
-        let _lock = lock(path)?;
-        fs::remove_dir_all(path)
-            .map_err(|error| StorageError::io(path, "remove what was left here", error))
     }
 
     /// Where the backend keeps its files.
@@ -152,7 +140,7 @@ pub(crate) fn folder_bytes(path: &Path) -> u64 {
 }
 
 /// Makes a directory and those above it, each durable in the one that holds it.
-fn create_durably(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_durably(path: &Path) -> std::io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -223,19 +211,54 @@ fn check_marker(
 
 /// Without a marker the directory must be empty, or hold what an interrupted creation leaves.
 fn refuse_foreign(path: &Path, backend: &str) -> Result<(), StorageError> {
-    let io = |source| StorageError::io(path, "list the directory", source);
-    for entry in fs::read_dir(path).map_err(io)? {
-        let name = entry.map_err(io)?.file_name();
+    for name in names_in(path)? {
+        let dir = path.to_owned();
+        if name == RESTORING {
+            return Err(StorageError::HalfRestored { dir });
+        }
         if ![LOCK, FORMAT_NEW, backend].iter().any(|ours| name == *ours) {
-            return Err(StorageError::NotAStore {
-                dir: path.to_owned(),
-            });
+            return Err(StorageError::NotAStore { dir });
         }
     }
     Ok(())
 }
 
-fn lock(path: &Path) -> Result<File, StorageError> {
+/// What is in a directory, but for what is in one that people call empty.
+pub(crate) fn names_in(path: &Path) -> Result<Vec<OsString>, StorageError> {
+    let io = |source| StorageError::io(path, "list the directory", source);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(io)? {
+        let name = entry.map_err(io)?.file_name();
+        if name != LOST_AND_FOUND {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Removes what is left of a restoration that was interrupted when the store was already whole:
+/// a folder with nothing but a lock in it, or the marker that is in its place by now.
+fn tidy(path: &Path) -> std::io::Result<()> {
+    let folder = path.join(RESTORING);
+    let names = match names_in(&folder) {
+        Ok(names) if folder.is_dir() => names,
+        _ => return Ok(()),
+    };
+    if names.iter().all(|name| name == LOCK || name == FORMAT) {
+        remove_folder(&folder)?;
+    }
+    Ok(())
+}
+
+/// Removes a folder with everything in it; one that is not there is no error.
+pub(crate) fn remove_folder(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+pub(crate) fn lock(path: &Path) -> Result<File, StorageError> {
     let io = |source| StorageError::io(path, "lock the directory", source);
     let name = path.join(LOCK);
     let mut options = File::options();
@@ -247,6 +270,13 @@ fn lock(path: &Path) -> Result<File, StorageError> {
         .open(&name)
         .map_err(io)?;
     match file.try_lock() {
+        // Whoever gave the directory up, after a restoration that failed, took its lock away.
+        Ok(()) if !has_name(&file, &name) => {
+            return Err(StorageError::Locked {
+                dir: path.to_owned(),
+                owner: String::new(),
+            });
+        }
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             // The owner may be about to write its number: then the text is left out.
@@ -264,6 +294,23 @@ fn lock(path: &Path) -> Result<File, StorageError> {
     file.set_len(0).map_err(io)?;
     writeln!(file, "{}", std::process::id()).map_err(io)?;
     Ok(file)
+}
+
+/// Whether an open file is still the one of this name.
+#[cfg(unix)]
+fn has_name(file: &File, name: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let same =
+        |one: &fs::Metadata, two: &fs::Metadata| one.ino() == two.ino() && one.dev() == two.dev();
+    file.metadata()
+        .and_then(|open| Ok(same(&open, &fs::metadata(name)?)))
+        .unwrap_or(false)
+}
+
+/// Open files keep their names.
+#[cfg(not(unix))]
+fn has_name(_: &File, _: &Path) -> bool {
+    true
 }
 
 #[cfg(test)]
@@ -341,6 +388,17 @@ mod tests {
         let error = Directory::claim(temp.path(), "sled").unwrap_err();
         assert!(matches!(error, StorageError::NotAStore { .. }), "{error}");
         assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_file_system_puts_at_its_root_does_not_make_a_directory_full() {
+        let temp = tempfile::tempdir().unwrap();
+        fs::create_dir(temp.path().join(LOST_AND_FOUND)).unwrap();
+        Directory::claim(temp.path(), "sled")
+            .unwrap()
+            .mark()
+            .unwrap();
+        assert!(temp.path().join(LOST_AND_FOUND).exists());
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Shared {
         }
     }
 
-    /// Works with the tree for a reader.
+    /// Works with the tree, and makes what sled says an error of reading.
     pub(super) fn read<T>(
         &self,
         work: impl FnOnce(&Tree) -> Result<T, Error>,
@@ -44,14 +44,6 @@ impl Shared {
         done.map_err(|error| match error {
             Error::Io(error) => ReadError::Io(error.to_string()),
             other => ReadError::Corrupt(other.to_string()),
-        })
-    }
-
-    /// Every key that begins with a prefix.
-    pub(super) fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, ReadError> {
-        self.read(|tree| {
-            let keys = tree.scan_prefix(prefix).keys();
-            keys.map(|key| key.map(|key| key.to_vec())).collect()
         })
     }
 
@@ -68,6 +60,13 @@ impl Shared {
             });
             drop(dropped);
         }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Also of a store that could not be opened after all.
+        self.end("the store is closed");
     }
 }
 

@@ -238,6 +238,16 @@ pub(super) fn is_damage(error: &Error) -> bool {
     }
 }
 
+/// Whether it may be the fault of what one room writes, or of the pages that it meets, so that the
+/// writes of others can succeed.
+pub(super) fn is_of_a_room(error: &Error) -> bool {
+    let of_a_room = matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch)
+    );
+    of_a_room || is_damage(error)
+}
+
 pub(super) fn read_error(error: &Error) -> ReadError {
     if is_damage(error) {
         ReadError::Corrupt(error.to_string())

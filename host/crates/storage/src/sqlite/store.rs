@@ -1,22 +1,25 @@
 //! The store itself: opening, committing, closing. See the folder's page for the promises.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use partykit_core::{
-    BackupReport, CheckReport, CommitError, CommitSeq, Compaction, RoomBatch, RoomKey, RoomReader,
-    Store, StoreStats, UpkeepError,
+    BackupReport, CheckReport, CommitError, CommitSeq, Compaction, ReadError, RoomAlarm, RoomBatch,
+    RoomKey, RoomReader, Store, StoreStats, UpkeepError,
 };
 use rusqlite::{Connection, Error, ErrorCode, Transaction, TransactionBehavior};
 
-use super::database::{self, Writing, is_damage, upkeep_error};
-use super::reader::SqliteReader;
+use super::database::{self, Writing, is_damage, is_of_a_room, upkeep_error};
+use super::reader::{SqliteReader, chunk, first_key};
 use super::shared::Shared;
 use super::upkeep::{self, Beside};
-use crate::batch::Group;
+use super::write;
+use crate::alarm;
+use crate::batch::{Applied, Group, RoomWrites, only};
 use crate::directory::Directory;
-use crate::key::{VALUE, after_prefix, room_prefix};
+use crate::listing;
 use crate::space::Need;
 use crate::{SqliteOptions, StorageError};
 
@@ -26,6 +29,11 @@ const RUN_SHIFT: u32 = 40;
 
 /// The WAL has a group's pages, and then the database too.
 const WRITE_AMPLIFICATION: u64 = 2;
+
+/// So many rooms of a group are left out, one after the other, before the rest is written room by
+/// room, each with a sync of its own. Damage is mostly of one room or two; many that share a page
+/// of small values should not make a group be begun again for each of them.
+const LEFT_OUT_MAX: usize = 8;
 
 pub(crate) struct SqliteStore {
     shared: Arc<Shared>,
@@ -40,6 +48,29 @@ struct Writer {
     next: u64,
     /// None when the store is closed.
     open: Option<(Writing, Directory)>,
+}
+
+/// Why a transaction was not committed.
+enum Failed {
+    /// Because of what was to be written. It was rolled back.
+    Work(Error),
+    /// Because of something else.
+    Store(CommitError),
+}
+
+impl From<CommitError> for Failed {
+    fn from(error: CommitError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Failed> for CommitError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Work(error) => undone(&error),
+            Failed::Store(error) => error,
+        }
+    }
 }
 
 impl SqliteStore {
@@ -60,11 +91,18 @@ impl SqliteStore {
         })
     }
 
-    /// Makes a group durable and returns the number of its first batch.
-    fn write(&self, writer: &mut Writer, group: &mut Group) -> Result<u64, CommitError> {
-        let writes = std::mem::take(&mut group.writes);
-        if !writes.is_empty() {
-            self.check_open()?;
+    fn apply(&self, mut group: Group) -> Vec<Result<CommitSeq, CommitError>> {
+        let mut writer = self.writer.lock();
+        let outcome = self.write(&mut writer, &mut group);
+        group.results(outcome)
+    }
+
+    /// Makes a group durable.
+    fn write(&self, writer: &mut Writer, group: &mut Group) -> Result<Applied, CommitError> {
+        self.check_open()?;
+        // What only deletes is not held back by a disk that is nearly full: that is how it becomes
+        // less so.
+        if group.grows() {
             let need = Need {
                 bytes: group.bytes,
                 amplification: WRITE_AMPLIFICATION,
@@ -72,34 +110,66 @@ impl SqliteStore {
             };
             need.check(&self.dir)?;
         }
-        self.transact(writer, group.len(), |transaction| {
-            for (key, written) in &writes {
-                match written {
-                    Some(value) => database::put(transaction, key, value)?,
-                    None => delete(transaction, key)?,
+        let rooms = std::mem::take(&mut group.rooms);
+        self.write_rooms(writer, group.len(), rooms)
+    }
+
+    /// Writes rooms with one sync. One that cannot be written is left out and the others begun
+    /// again: after it has met damage SQLite writes nothing more in that transaction, so there is
+    /// no going back within it.
+    fn write_rooms(
+        &self,
+        writer: &mut Writer,
+        places: u64,
+        mut rooms: BTreeMap<Vec<u8>, RoomWrites>,
+    ) -> Result<Applied, CommitError> {
+        let mut refused = BTreeMap::new();
+        while refused.len() <= LEFT_OUT_MAX {
+            let mut at = Vec::new();
+            let done = self.transact(writer, places, |transaction| {
+                rooms.iter().try_for_each(|(names, room)| {
+                    write::room(transaction, names, room).inspect_err(|_| at.clone_from(names))
+                })
+            });
+            match done {
+                Ok(first) => return Ok(Applied { first, refused }),
+                Err(Failed::Work(error)) if is_of_a_room(&error) => {
+                    rooms.remove(&at);
+                    refused.insert(at, undone(&error));
                 }
+                Err(failed) => return Err(failed.into()),
             }
-            Ok(())
-        })
+        }
+        for (names, room) in &rooms {
+            let work = |transaction: &Transaction<'_>| write::room(transaction, names, room);
+            if let Err(failed) = self.transact(writer, 0, work) {
+                refused.insert(names.clone(), failed.into());
+            }
+        }
+        let first = writer.next;
+        writer.next += places;
+        Ok(Applied { first, refused })
     }
 
     /// Runs one transaction, durable when this returns, that takes so many places in the sequence.
+    /// Returns the first of them.
     fn transact(
         &self,
         writer: &mut Writer,
         places: u64,
         work: impl FnOnce(&Transaction<'_>) -> Result<(), Error>,
-    ) -> Result<u64, CommitError> {
+    ) -> Result<u64, Failed> {
         self.check_open()?;
         let closed = || CommitError::Io("the store is closed".to_owned());
         let (writing, _) = writer.open.as_mut().ok_or_else(closed)?;
         let begun = TransactionBehavior::Immediate;
         let begun = writing.connection.transaction_with_behavior(begun);
         let transaction = begun.map_err(|error| undone(&error))?;
-        work(&transaction).map_err(|error| undone(&error))?;
+        // What fails here is rolled back when the transaction is dropped.
+        work(&transaction).map_err(Failed::Work)?;
         let committed = transaction.commit();
         if let Err(error) = committed {
-            return Err(self.failed_commit(&writing.connection, &error));
+            return Err(self.failed_commit(&writing.connection, &error).into());
         }
         // What the WAL has is durable whether it can be copied or not.
         if let Err(error) = writing.checkpoint()
@@ -144,14 +214,34 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn commit(&self, batches: Vec<RoomBatch>) -> Vec<Result<CommitSeq, CommitError>> {
-        let mut group = Group::new(VALUE, batches);
-        let mut writer = self.writer.lock();
-        let outcome = self.write(&mut writer, &mut group);
-        group.results(outcome)
+        self.apply(Group::new(batches))
     }
 
     fn reader(&self, room: &RoomKey) -> Box<dyn RoomReader> {
         Box::new(SqliteReader::new(room, self.shared.clone()))
+    }
+
+    fn alarms(
+        &self,
+        after: Option<&RoomAlarm>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<RoomAlarm>, ReadError> {
+        let bounds = alarm::due_bounds(after, until_ms);
+        let found = self
+            .shared
+            .read(|connection| chunk(connection, &bounds, limit))?;
+        let alarms = found.into_iter().map(|(key, summed)| {
+            summed.checked(&key)?;
+            alarm::listed(&key)
+        });
+        alarms.collect()
+    }
+
+    fn rooms(&self, after: Option<&RoomKey>, limit: usize) -> Result<Vec<RoomKey>, ReadError> {
+        listing::rooms(after, limit, |bounds| {
+            self.shared.read(|connection| first_key(connection, bounds))
+        })
     }
 
     fn close(&self) -> Result<(), CommitError> {
@@ -167,15 +257,7 @@ impl Store for SqliteStore {
     }
 
     fn delete_room(&self, room: &RoomKey) -> Result<CommitSeq, CommitError> {
-        let low = room_prefix(VALUE, room);
-        let high = after_prefix(&low).unwrap_or_default();
-        let mut writer = self.writer.lock();
-        // Not held back by a disk that is nearly full: this is how it becomes less so.
-        let place = self.transact(&mut writer, 1, |transaction| {
-            let sql = "DELETE FROM entries WHERE key >= ?1 AND key < ?2";
-            transaction.execute(sql, [&low, &high]).map(|_| ())
-        });
-        place.map(CommitSeq)
+        only(self.apply(Group::forgetting(room)))
     }
 
     fn stats(&self) -> Result<StoreStats, UpkeepError> {
@@ -211,11 +293,6 @@ impl Drop for SqliteStore {
         // Readers may live on; they must not keep the files of a store that is gone.
         self.shared.end("the store is closed");
     }
-}
-
-fn delete(transaction: &Transaction<'_>, key: &[u8]) -> Result<(), Error> {
-    let sql = "DELETE FROM entries WHERE key = ?1";
-    transaction.prepare_cached(sql)?.execute([key]).map(|_| ())
 }
 
 /// Of something that fails before COMMIT: the transaction is rolled back.

@@ -1,30 +1,24 @@
 //! Makes a new store of a backup.
 //!
-//! The whole file is checked before anything is made. The store is built beside its place and
-//! gets its name when it is complete: one that was interrupted is never taken for a store.
+//! The whole file is checked before anything is made. What is built is no store before it is
+//! complete (`place`): one that was interrupted is never taken for one.
 
-use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use partykit_core::{
-    PartyName, ProjectName, RoomBatch, RoomId, RoomKey, Store, UpkeepError, WriteOp,
-};
+use partykit_core::{RoomBatch, RoomKey, Store, UpkeepError, WriteOp};
 
 use super::archive::Entries;
 use crate::StorageError;
+use crate::alarm::{self, ALARM};
 use crate::config::{StorageConfig, open};
-use crate::directory::{Directory, sync_directory};
-use crate::key::{VALUE, split};
+use crate::key::{room_of, shown, split};
 use crate::upkeep::Tally;
+use crate::upkeep::place::Place;
 
 /// Written at once: large enough that syncs do not count, small against any memory.
 const GROUP_BYTES: usize = 4 * 1024 * 1024;
-
-/// While it is not complete.
-const SUFFIX: &str = ".restoring";
 
 /// What was restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +27,8 @@ pub struct RestoreReport {
     pub rooms: u64,
     /// Of all rooms.
     pub keys: u64,
+    /// Pending, of all rooms.
+    pub alarms: u64,
     /// Keys and values as rooms wrote them.
     pub content_bytes: u64,
 }
@@ -41,36 +37,22 @@ pub struct RestoreReport {
 /// or not exist. Durable when this returns.
 ///
 /// # Errors
-/// The file is no whole backup, there is something in the directory, or the disk failed; the
-/// directory is as it was.
+/// The file is no whole backup, there is something in the directory, the backend keeps nothing, or
+/// the disk failed; the directory is as it was.
 pub fn restore(file: &Path, dir: &Path, backend: &str) -> Result<RestoreReport, StorageError> {
+    if StorageConfig::named(backend, dir)? == StorageConfig::Memory {
+        return Err(StorageError::KeepsNothing {
+            name: backend.to_owned(),
+            durable: StorageConfig::DURABLE,
+        });
+    }
     for entry in Entries::open(file)? {
         entry?;
     }
-    refuse_what_is_there(dir)?;
-    let building = beside(dir);
-    // What an interrupted one has left; one that runs has locked it.
-    Directory::discard(&building)?;
-    let report = build(file, &building, backend).inspect_err(|_| {
-        drop(Directory::discard(&building));
-    })?;
-    let io = |attempt| move |source| StorageError::io(dir, attempt, source);
-    fs::rename(&building, dir).map_err(io("give the restored store its name"))?;
-    sync_directory(parent(dir)).map_err(io("sync the folder of the store"))?;
+    let place = Place::take(dir)?;
+    let report = build(file, &place.folder(), backend)?;
+    place.complete(backend)?;
     Ok(report)
-}
-
-fn refuse_what_is_there(dir: &Path) -> Result<(), StorageError> {
-    match fs::read_dir(dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(StorageError::io(dir, "look into the directory", error)),
-        Ok(mut entries) => match entries.next() {
-            None => Ok(()),
-            Some(_) => Err(StorageError::NotEmpty {
-                dir: dir.to_owned(),
-            }),
-        },
-    }
 }
 
 fn build(file: &Path, dir: &Path, backend: &str) -> Result<RestoreReport, StorageError> {
@@ -82,6 +64,7 @@ fn build(file: &Path, dir: &Path, backend: &str) -> Result<RestoreReport, Storag
     Ok(RestoreReport {
         rooms: tally.rooms,
         keys: tally.keys,
+        alarms: tally.alarms,
         content_bytes: tally.bytes,
     })
 }
@@ -91,12 +74,15 @@ fn fill(store: &Arc<dyn Store>, file: &Path) -> Result<Tally, StorageError> {
     let (mut batches, mut bytes) = (Vec::new(), 0);
     for entry in Entries::open(file)? {
         let (raw, value) = entry?;
-        tally.add(&raw, value.len() as u64);
         bytes += raw.len() + value.len();
+        match raw.first() {
+            Some(&ALARM) => tally.alarms += 1,
+            _ => drop(tally.add(&raw, value.len() as u64)),
+        }
         let Some((room, write)) = parse(&raw, value) else {
             return Err(StorageError::DamagedBackup {
                 file: file.to_owned(),
-                what: format!("the key `{}` is of no room", raw.escape_ascii()),
+                what: format!("the key {} is of no room", shown(&raw)),
             });
         };
         push(&mut batches, room, write);
@@ -128,17 +114,17 @@ fn commit(store: &Arc<dyn Store>, batches: Vec<RoomBatch>) -> Result<(), Storage
 }
 
 fn parse(raw: &[u8], value: Bytes) -> Option<(RoomKey, WriteOp)> {
-    let (room, key) = split(raw)?;
-    let names = room.strip_prefix(&[VALUE])?;
-    let mut names = names.split(|byte| *byte == u8::MAX);
-    let mut name = || std::str::from_utf8(names.next()?).ok();
-    let room = RoomKey {
-        project: ProjectName::parse(name()?).ok()?,
-        party: PartyName::parse(name()?).ok()?,
-        room: RoomId::parse(name()?).ok()?,
+    let (prefix, key) = split(raw)?;
+    let (kind, names) = prefix.split_first()?;
+    let room = room_of(names)?;
+    let write = match *kind {
+        ALARM => WriteOp::Alarm(Some(alarm::parse(&value)?)),
+        _ => WriteOp::Put {
+            key: std::str::from_utf8(key).ok()?.to_owned(),
+            value,
+        },
     };
-    let key = std::str::from_utf8(key).ok()?.to_owned();
-    Some((room, WriteOp::Put { key, value }))
+    Some((room, write))
 }
 
 fn failed(reason: String) -> StorageError {
@@ -146,17 +132,4 @@ fn failed(reason: String) -> StorageError {
         attempt: "write the restored store".to_owned(),
         reason,
     })
-}
-
-fn beside(dir: &Path) -> PathBuf {
-    let mut name: OsString = dir.file_name().unwrap_or_default().to_owned();
-    name.push(SUFFIX);
-    dir.with_file_name(name)
-}
-
-fn parent(dir: &Path) -> &Path {
-    match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }

@@ -318,6 +318,34 @@ unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
     done
 }
 
+/// The standard library removes what is in a folder so.
+///
+/// # Safety
+/// As of the C library: `path` must point to a string that ends.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn unlinkat(folder: c_int, path: *const c_char, flags: c_int) -> c_int {
+    // SAFETY: the caller's promise is passed on.
+    let name = unsafe { given(path) };
+    let file = match path_of(folder) {
+        Some(folder) => folder.join(name),
+        None => name.to_owned(),
+    };
+    // SAFETY: as above.
+    let done = unsafe { libc::syscall(libc::SYS_unlinkat, folder, path, flags) as c_int };
+    if done == 0 {
+        trace::change(&file, None, Change::Remove);
+    }
+    done
+}
+
+/// # Safety
+/// As of the C library: `path` must point to a string that ends.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn rmdir(path: *const c_char) -> c_int {
+    // SAFETY: the caller's promise is passed on.
+    unsafe { unlinkat(libc::AT_FDCWD, path, libc::AT_REMOVEDIR) }
+}
+
 /// # Safety
 /// As of the C library: both must point to strings that end.
 #[unsafe(no_mangle)]

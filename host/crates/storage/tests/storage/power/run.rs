@@ -72,7 +72,7 @@ struct Outcome {
 }
 
 /// In memory where the system has such a folder: images are made and thrown away by thousands.
-fn scratch() -> tempfile::TempDir {
+pub(super) fn scratch() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() {
         tempfile::tempdir_in(memory).unwrap()
@@ -81,7 +81,7 @@ fn scratch() -> tempfile::TempDir {
     }
 }
 
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let asked = std::env::var("PARTYKIT_POWER_SEED").ok();
     asked.map_or_else(
         || {
