@@ -54,10 +54,8 @@ impl OutputGate {
     pub(crate) fn hold(&mut self, batch: BatchId, writes: &[WriteOp], outbox: &mut Vec<Action>) {
         self.last = batch.0;
         let bytes = writes.iter().map(write_bytes).sum();
-        let keys = writes
-            .iter()
-            .map(|write| write_key(write).to_owned())
-            .collect();
+        let keys = writes.iter().filter_map(write_key).map(str::to_owned);
+        let keys = keys.collect();
         self.uncommitted_bytes += bytes;
         let outbox = std::mem::take(outbox);
         self.waiting.push_back(Waiting {
@@ -113,16 +111,21 @@ impl OutputGate {
     }
 }
 
+/// What a write that has neither key nor value takes while it waits.
+const BARE_WRITE_BYTES: u64 = 64;
+
 fn write_bytes(write: &WriteOp) -> u64 {
     match write {
         WriteOp::Put { key, value } => (key.len() + value.len()) as u64,
         WriteOp::Delete { key } => key.len() as u64,
+        WriteOp::DeleteAll | WriteOp::Alarm(_) => BARE_WRITE_BYTES,
     }
 }
 
-fn write_key(write: &WriteOp) -> &str {
+fn write_key(write: &WriteOp) -> Option<&str> {
     match write {
-        WriteOp::Put { key, .. } | WriteOp::Delete { key } => key,
+        WriteOp::Put { key, .. } | WriteOp::Delete { key } => Some(key),
+        WriteOp::DeleteAll | WriteOp::Alarm(_) => None,
     }
 }
 

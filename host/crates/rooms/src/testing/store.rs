@@ -6,10 +6,32 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use partykit_core::{
-    CommitError, CommitSeq, Entry, Range, ReadError, RoomBatch, RoomKey, RoomReader, Store, WriteOp,
+    Alarm, CommitError, CommitSeq, Entry, Range, ReadError, RoomAlarm, RoomBatch, RoomKey,
+    RoomReader, Store, WriteOp,
 };
 
-type Rooms = BTreeMap<RoomKey, BTreeMap<String, Bytes>>;
+#[derive(Debug, Default)]
+struct Stored {
+    values: BTreeMap<String, Bytes>,
+    alarm: Option<Alarm>,
+}
+
+impl Stored {
+    fn apply(&mut self, write: WriteOp) {
+        match write {
+            WriteOp::Put { key, value } => drop(self.values.insert(key, value)),
+            WriteOp::Delete { key } => drop(self.values.remove(&key)),
+            WriteOp::DeleteAll => self.values.clear(),
+            WriteOp::Alarm(alarm) => self.alarm = alarm,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.alarm.is_none()
+    }
+}
+
+type Rooms = BTreeMap<RoomKey, Stored>;
 
 /// Committed values of any number of rooms.
 #[derive(Debug, Clone, Default)]
@@ -26,8 +48,8 @@ impl MapStore {
     #[must_use]
     pub fn dump(&self, room: &RoomKey) -> BTreeMap<String, String> {
         let rooms = self.rooms();
-        let entries = rooms.get(room).into_iter().flatten();
-        entries
+        let values = rooms.get(room).into_iter().flat_map(|room| &room.values);
+        values
             .map(|(k, v)| (k.clone(), String::from_utf8_lossy(v).into_owned()))
             .collect()
     }
@@ -38,12 +60,7 @@ impl Store for MapStore {
         let mut rooms = self.rooms();
         let mut commit = |batch: RoomBatch| {
             let room = rooms.entry(batch.room).or_default();
-            for write in batch.writes {
-                match write {
-                    WriteOp::Put { key, value } => room.insert(key, value),
-                    WriteOp::Delete { key } => room.remove(&key),
-                };
-            }
+            batch.writes.into_iter().for_each(|write| room.apply(write));
             Ok(CommitSeq(1))
         };
         batches.into_iter().map(&mut commit).collect()
@@ -54,6 +71,36 @@ impl Store for MapStore {
             store: self.clone(),
             room: room.clone(),
         })
+    }
+
+    fn alarms(
+        &self,
+        after: Option<&RoomAlarm>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<RoomAlarm>, ReadError> {
+        let rooms = self.rooms();
+        let alarm = |(key, stored): (&RoomKey, &Stored)| {
+            let at_ms = stored.alarm?.at_ms;
+            let room = key.clone();
+            Some(RoomAlarm { at_ms, room })
+        };
+        let mut due: Vec<_> = rooms.iter().filter_map(alarm).collect();
+        due.retain(|alarm| alarm.at_ms <= until_ms);
+        due.sort_by(|a, b| (a.at_ms, &a.room).cmp(&(b.at_ms, &b.room)));
+        if let Some(after) = after {
+            due.retain(|alarm| (alarm.at_ms, &alarm.room) > (after.at_ms, &after.room));
+        }
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    fn rooms(&self, after: Option<&RoomKey>, limit: usize) -> Result<Vec<RoomKey>, ReadError> {
+        let rooms = self.rooms();
+        let behind = |key: &&RoomKey| after.is_none_or(|after| *key > after);
+        let stored = rooms.iter().filter(|(_, stored)| !stored.is_empty());
+        let keys = stored.map(|(key, _)| key).filter(behind);
+        Ok(keys.take(limit).cloned().collect())
     }
 
     fn close(&self) -> Result<(), CommitError> {
@@ -72,7 +119,7 @@ impl RoomReader for MapReader {
             .store
             .rooms()
             .get(&self.room)
-            .and_then(|room| room.get(key))
+            .and_then(|room| room.values.get(key))
             .cloned())
     }
 
@@ -86,8 +133,9 @@ impl RoomReader for MapReader {
                     .as_ref()
                     .is_none_or(|prefix| key.starts_with(prefix))
         };
-        let entries = rooms.get(&self.room).into_iter().flatten();
-        let mut found: Vec<Entry> = entries
+        let stored = rooms.get(&self.room);
+        let values = stored.into_iter().flat_map(|room| &room.values);
+        let mut found: Vec<Entry> = values
             .filter(|(k, _)| wanted(k))
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
@@ -96,5 +144,10 @@ impl RoomReader for MapReader {
         }
         let limit = range.limit.map_or(usize::MAX, |limit| limit as usize);
         Box::new(found.into_iter().take(limit).map(Ok))
+    }
+
+    fn alarm(&self) -> Result<Option<Alarm>, ReadError> {
+        let rooms = self.store.rooms();
+        Ok(rooms.get(&self.room).and_then(|room| room.alarm))
     }
 }
