@@ -16,6 +16,8 @@ pub(crate) enum Debt {
     Connect { connection: ConnectionHandle },
     /// The request is answered.
     Request { exchange: ExchangeId },
+    /// The alarm is forgotten, or tried again.
+    Alarm,
     /// The client of the request has gone.
     Gone,
     /// Nobody waits; only quietness depends on it. The word is for the log.
@@ -23,7 +25,7 @@ pub(crate) enum Debt {
 }
 
 impl Debt {
-    /// Whether a peer or the whole room waits for it.
+    /// Whether a peer, the whole room or its alarm waits for it.
     pub(crate) fn is_awaited(self) -> bool {
         !matches!(self, Self::Nobody { .. } | Self::Gone)
     }
@@ -34,6 +36,7 @@ impl Debt {
             Self::Start { .. } => "onStart",
             Self::Connect { .. } => "onConnect",
             Self::Request { .. } | Self::Gone => "onRequest",
+            Self::Alarm => "onAlarm",
             Self::Nobody { handler } => handler,
         }
     }

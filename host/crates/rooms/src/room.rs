@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use partykit_core::{
     BodyEvent, Clock, ConnectionHandle, Entropy, Event, Guest, GuestError, GuestFactory, Limits,
-    Now, Outcome, RoomBatch, RoomKey, Store, close_code,
+    Now, Outcome, RoomBatch, RoomKey, Store, WriteOp, close_code,
 };
 
 use crate::answers::Cause;
-use crate::api::CLIENT_GONE;
 use crate::completions::Completion;
 use crate::mailbox::Waiting;
+use crate::overlay::CacheBudget;
 use crate::restart::Restart;
+use crate::settle::CLIENT_GONE;
 use crate::state::State;
 use crate::stop::Stopping;
 use crate::{Action, ExchangeId, Input};
@@ -38,6 +39,8 @@ pub struct RoomParts {
     pub store: Arc<dyn Store>,
     /// Makes its guests.
     pub factory: Arc<dyn GuestFactory>,
+    /// What it may remember of its storage, shared with other rooms.
+    pub cache_budget: Arc<CacheBudget>,
 }
 
 /// One room. Dropping it loses what is not durable, and leaves its peers unanswered: stop it first.
@@ -170,6 +173,7 @@ impl Room {
             Input::BodySent { exchange } => self.state.bodies.sent(exchange),
             Input::Gone { exchange } => self.client_gone(exchange),
             Input::Committed { batch, result } => self.committed(batch, result, actions),
+            Input::Alarm => self.alarm_is_due(actions),
             Input::Tick => {}
             Input::Rest => self.wanted_to_rest = true,
             Input::Stop {
@@ -288,6 +292,7 @@ impl Room {
         }
         let started = self.state.turn.started.take();
         self.commit_turn(actions);
+        self.state.alarm_ends();
         self.state.turn.clear();
         match started {
             Some(Outcome::Failed(failure)) => self.start_refused(&failure, actions),
@@ -305,13 +310,25 @@ impl Room {
         }
     }
 
-    fn commit_turn(&mut self, actions: &mut Vec<Action>) {
+    /// Commits what the turn has written, and lets out what it has done or has it wait.
+    pub(crate) fn commit_turn(&mut self, actions: &mut Vec<Action>) {
+        self.commit_writes(actions);
+        let syncs = std::mem::take(&mut self.state.turn.syncs);
+        let over = self.state.gate.wait(syncs);
+        self.state.complete_syncs(over);
+    }
+
+    fn commit_writes(&mut self, actions: &mut Vec<Action>) {
         let state = &mut self.state;
         if !state.overlay.has_turn_writes() {
             return state.gate.pass(&mut state.turn.outbox, actions);
         }
         let batch = state.gate.next_batch();
         let writes = state.overlay.end_turn(batch);
+        if let Some(WriteOp::Alarm(alarm)) = writes.last() {
+            let at_ms = alarm.map(|alarm| alarm.at_ms);
+            state.turn.outbox.push(Action::AlarmSet { at_ms });
+        }
         state.gate.hold(batch, &writes, &mut state.turn.outbox);
         let writes = RoomBatch {
             room: state.key.clone(),
