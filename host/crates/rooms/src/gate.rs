@@ -42,10 +42,8 @@ pub(crate) struct OutputGate {
     last_sync: u64,
     /// How many calls of `sync()` wait.
     syncs: u64,
-    /// Lets output of turns without writes overtake what waits: a bug that the simulation must
-    /// find.
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) planted_bug: bool,
+    pub(crate) planted: crate::testing::Planted,
 }
 
 impl OutputGate {
@@ -57,7 +55,7 @@ impl OutputGate {
     /// Lets the outbox of a turn without writes pass, or has it wait for those before it.
     pub(crate) fn pass(&mut self, outbox: &mut Vec<Action>, actions: &mut Vec<Action>) {
         #[cfg(any(test, feature = "testing"))]
-        if self.planted_bug {
+        if self.planted.is(crate::testing::Bug::OutputOvertakes) {
             return actions.append(outbox);
         }
         match self.waiting.back_mut() {
@@ -181,7 +179,8 @@ fn write_bytes(write: &WriteOp) -> u64 {
     }
 }
 
-fn write_key(write: &WriteOp) -> Option<&str> {
+/// Which key a write is of.
+pub(crate) fn write_key(write: &WriteOp) -> Option<&str> {
     match write {
         WriteOp::Put { key, .. } | WriteOp::Delete { key } => Some(key),
         WriteOp::DeleteAll | WriteOp::Alarm(_) => None,

@@ -106,10 +106,11 @@ impl Room {
         self.state.connections.len()
     }
 
-    /// Breaks the output gate, to see that the simulation notices.
+    /// Breaks a promise, to see that the simulation notices.
     #[cfg(any(test, feature = "testing"))]
-    pub fn plant_gate_bug(&mut self) {
-        self.state.gate.planted_bug = true;
+    pub fn plant(&mut self, bug: crate::testing::Bug) {
+        self.state.gate.planted = crate::testing::Planted::new(bug);
+        self.state.overlay.planted = crate::testing::Planted::new(bug);
     }
 
     /// Takes one input and appends what is to be done because of it.

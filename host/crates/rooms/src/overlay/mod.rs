@@ -8,6 +8,8 @@
 mod cache;
 mod layer;
 mod list;
+#[cfg(test)]
+mod model_tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,6 +42,8 @@ pub(crate) struct Overlay {
     /// The handler of the store's alarm runs: to the room it is not set any more, unless the room
     /// sets one anew.
     delivered: bool,
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) planted: crate::testing::Planted,
 }
 
 impl Overlay {
@@ -51,6 +55,8 @@ impl Overlay {
             cache: Cache::new(limits.storage_cache_bytes_max, budget),
             alarm: None,
             delivered: false,
+            #[cfg(any(test, feature = "testing"))]
+            planted: crate::testing::Planted::default(),
         }
     }
 
@@ -77,6 +83,10 @@ impl Overlay {
     }
 
     pub(crate) fn begin_transaction(&mut self) {
+        #[cfg(any(test, feature = "testing"))]
+        if self.planted.is(crate::testing::Bug::TransactionLeaks) {
+            return;
+        }
         self.transactions.push(Layer::default());
     }
 
@@ -143,6 +153,8 @@ impl Overlay {
         reader: &dyn RoomReader,
     ) -> Result<Option<Alarm>, ReadError> {
         match self.pending.alarm {
+            #[cfg(any(test, feature = "testing"))]
+            Some((_, alarm)) if self.planted.is(crate::testing::Bug::AlarmFiresEarly) => Ok(alarm),
             Some(_) => Ok(None),
             None => self.stored_alarm(reader),
         }
@@ -170,6 +182,8 @@ impl Overlay {
     /// The handler has ended: what the turn does with its alarm, unless the room has set or
     /// deleted one meanwhile. Not part of any transaction that may still be open.
     pub(crate) fn replace_delivered(&mut self, alarm: Option<Alarm>) {
+        #[cfg(any(test, feature = "testing"))]
+        let alarm = alarm.filter(|_| !self.planted.is(crate::testing::Bug::AlarmIsNotRetried));
         if self.is_delivered() {
             self.turn.alarm = Some(alarm);
         }

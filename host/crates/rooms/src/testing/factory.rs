@@ -14,8 +14,8 @@ pub struct FakeFactory {
     pub on_start: Mutex<String>,
     /// Run on on-close.
     pub on_close: Mutex<String>,
-    /// Run on on-alarm; read anew by each guest.
-    pub on_alarm: Mutex<String>,
+    /// Run on on-alarm; changed by a test between alarms.
+    pub on_alarm: Arc<Mutex<String>>,
     /// No guest can be made, and it is the host's fault.
     pub host_is_full: AtomicBool,
     /// How many guests were made.
@@ -37,7 +37,15 @@ impl FakeFactory {
     }
 }
 
-fn script(of: &Mutex<String>) -> String {
+impl FakeFactory {
+    /// What on-alarm runs from now on.
+    pub fn set_on_alarm(&self, script: &str) {
+        let on_alarm = self.on_alarm.lock();
+        script.clone_into(&mut on_alarm.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+pub(super) fn script(of: &Mutex<String>) -> String {
     of.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
@@ -49,7 +57,12 @@ impl GuestFactory for FakeFactory {
         }
         self.started.fetch_add(1, Ordering::Relaxed);
         self.alive.fetch_add(1, Ordering::Relaxed);
-        let scripts = [&self.on_start, &self.on_close, &self.on_alarm].map(script);
-        Ok(Box::new(FakeGuest::new(scripts, self.alive.clone())))
+        let scripts = [&self.on_start, &self.on_close].map(script);
+        let on_alarm = self.on_alarm.clone();
+        Ok(Box::new(FakeGuest::new(
+            scripts,
+            on_alarm,
+            self.alive.clone(),
+        )))
     }
 }

@@ -25,8 +25,8 @@
 //! logged.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use partykit_core::{
@@ -35,6 +35,7 @@ use partykit_core::{
     TimerHandle,
 };
 
+use super::factory::script;
 use super::pump::Pumps;
 
 /// See the module page.
@@ -42,9 +43,10 @@ use super::pump::Pumps;
 pub struct FakeGuest {
     on_start: String,
     on_close: String,
-    on_alarm: String,
+    on_alarm: Arc<Mutex<String>>,
     alive: Arc<AtomicU64>,
     start: Option<EventId>,
+    alarm: Option<EventId>,
     held: Vec<(EventId, bool)>,
     stranded: HashSet<EventId>,
     timers: HashMap<TimerHandle, String>,
@@ -112,15 +114,20 @@ fn body_text(what: &BodyEvent) -> String {
 }
 
 impl FakeGuest {
-    /// `scripts` are those of on-start, on-close and on-alarm; `alive` has counted it already.
-    pub(super) fn new(scripts: [String; 3], alive: Arc<AtomicU64>) -> Self {
-        let [on_start, on_close, on_alarm] = scripts;
+    /// `scripts` are those of on-start and on-close; `alive` has counted it already.
+    pub(super) fn new(
+        scripts: [String; 2],
+        on_alarm: Arc<Mutex<String>>,
+        alive: Arc<AtomicU64>,
+    ) -> Self {
+        let [on_start, on_close] = scripts;
         Self {
             on_start,
             on_close,
             on_alarm,
             alive,
             start: None,
+            alarm: None,
             held: Vec::new(),
             stranded: HashSet::new(),
             timers: HashMap::new(),
@@ -195,9 +202,10 @@ impl FakeGuest {
             }
             Event::Timer { timer } => (self.timers.remove(timer).unwrap_or_default(), None, false),
             Event::Synced { sync } => (self.syncs.remove(sync).unwrap_or_default(), None, false),
-            Event::Alarm { .. } => {
+            Event::Alarm { event } => {
+                self.alarm = Some(*event);
                 api.log(LogLevel::Info, "alarm".to_owned());
-                (self.on_alarm.clone(), None, false)
+                (script(&self.on_alarm), None, false)
             }
         }
     }
@@ -375,6 +383,9 @@ impl FakeGuest {
     fn settle(&mut self, event: EventId, outcome: Outcome, api: &mut dyn RoomApi) {
         if self.start == Some(event) {
             self.sections.clear();
+        }
+        if self.alarm == Some(event) && outcome == Outcome::Done {
+            api.log(LogLevel::Info, "alarm done".to_owned());
         }
         drop(api.settle(event, outcome));
     }

@@ -2,6 +2,7 @@
 //! a seed, a store in memory, and a guest that does what its messages say. For this crate's tests
 //! and for the simulation.
 
+mod bug;
 mod factory;
 mod guest;
 mod machine;
@@ -10,6 +11,7 @@ mod room;
 mod store;
 mod storing;
 
+pub use bug::{Bug, Planted};
 pub use factory::FakeFactory;
 pub use guest::FakeGuest;
 pub use machine::{ManualClock, SeededEntropy};
