@@ -201,7 +201,10 @@ impl FakeGuest {
                 (String::new(), None, false)
             }
             Event::Timer { timer } => (self.timers.remove(timer).unwrap_or_default(), None, false),
-            Event::Synced { sync } => (self.syncs.remove(sync).unwrap_or_default(), None, false),
+            Event::Synced { sync } => {
+                let script = self.syncs.remove(sync);
+                (script.unwrap_or("unasked-for".to_owned()), None, false)
+            }
             Event::Alarm { event } => {
                 self.alarm = Some(*event);
                 api.log(LogLevel::Info, "alarm".to_owned());
