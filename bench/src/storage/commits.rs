@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use partykit_core::{
-    CommitError, CommitSeq, PartyName, ProjectName, RoomBatch, RoomId, RoomKey, RoomReader, Store,
-    WriteOp,
+    CommitError, CommitSeq, PartyName, ProjectName, ReadError, RoomAlarm, RoomBatch, RoomId,
+    RoomKey, RoomReader, Store, WriteOp,
 };
 use partykit_storage::{CommitLane, Committer, StorageConfig, open};
 
@@ -44,6 +44,19 @@ impl Store for Counting {
 
     fn reader(&self, room: &RoomKey) -> Box<dyn RoomReader> {
         self.store.reader(room)
+    }
+
+    fn alarms(
+        &self,
+        after: Option<&RoomAlarm>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<RoomAlarm>, ReadError> {
+        self.store.alarms(after, until_ms, limit)
+    }
+
+    fn rooms(&self, after: Option<&RoomKey>, limit: usize) -> Result<Vec<RoomKey>, ReadError> {
+        self.store.rooms(after, limit)
     }
 
     fn close(&self) -> Result<(), CommitError> {

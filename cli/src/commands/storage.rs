@@ -32,11 +32,14 @@ fn check(dir: &Path, output: Output) -> Result<(), CliError> {
     let CheckReport {
         rooms,
         keys,
+        alarms,
         problems,
         more_problems,
     } = &report;
     if report.is_sound() {
-        output.step(format!("No damage in {rooms} rooms with {keys} keys"));
+        output.step(format!(
+            "No damage in {rooms} rooms with {keys} keys and {alarms} alarms"
+        ));
         return Ok(());
     }
     problems.iter().for_each(|text| output.warning(text));
@@ -56,6 +59,7 @@ fn stats(dir: &Path, output: Output) -> Result<(), CliError> {
         ("backend", stats.backend.to_owned()),
         ("rooms", stats.rooms.to_string()),
         ("keys", stats.keys.to_string()),
+        ("alarms", stats.alarms.to_string()),
         ("content", bytes_of(stats.content_bytes)),
         ("on disk", bytes_of(stats.disk_bytes)),
         ("unused", free),
@@ -75,9 +79,10 @@ fn compact(dir: &Path, output: Output) -> Result<(), CliError> {
 fn backup(args: BackupArgs, output: Output) -> Result<(), CliError> {
     let report = upkeep::backup(&folder(args.store)?, &args.file)?;
     output.step(format!(
-        "Wrote {} rooms with {} keys into {}: {}",
+        "Wrote {} rooms with {} keys and {} alarms into {}: {}",
         report.rooms,
         report.keys,
+        report.alarms,
         args.file.display(),
         bytes_of(report.file_bytes)
     ));
@@ -89,9 +94,10 @@ fn restore(args: RestoreArgs, output: Output) -> Result<(), CliError> {
     let backend = args.backend.as_deref().unwrap_or(StorageConfig::DEFAULT);
     let report = upkeep::restore(&args.file, &dir, backend)?;
     output.step(format!(
-        "Restored {} rooms with {} keys into {} ({backend})",
+        "Restored {} rooms with {} keys and {} alarms into {} ({backend})",
         report.rooms,
         report.keys,
+        report.alarms,
         dir.display()
     ));
     Ok(())

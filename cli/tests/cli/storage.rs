@@ -125,10 +125,10 @@ fn the_drill_of_the_operations_page_works_line_by_line() {
     assert!(answer.ends_with("k is stored before."), "{answer}");
     stop(host);
     for expected in [
-        "Wrote 1 rooms with 1 keys into rooms.backup",
-        "No damage in 1 rooms with 1 keys",
+        "Wrote 1 rooms with 1 keys and 0 alarms into rooms.backup",
+        "No damage in 1 rooms with 1 keys and 0 alarms",
         "backend  sqlite",
-        "Restored 1 rooms with 1 keys into state (sqlite)",
+        "Restored 1 rooms with 1 keys and 0 alarms into state (sqlite)",
     ] {
         assert!(shown.contains(expected), "{expected} is missing: {shown}");
     }
@@ -171,7 +171,7 @@ fn a_store_keeps_its_backend_and_can_be_moved_to_another() {
     is(
         &project.run(&restore),
         0,
-        "Restored 1 rooms with 1 keys into new (sqlite)\n",
+        "Restored 1 rooms with 1 keys and 0 alarms into new (sqlite)\n",
         "",
     );
     let ended = project.run(&["storage", "compact", "--dir", "new"]);

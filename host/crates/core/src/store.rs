@@ -203,10 +203,10 @@ pub trait Store: Send + Sync {
     /// The last flush failed.
     fn close(&self) -> Result<(), CommitError>;
 
-    /// Forgets everything that a room has stored, durably and at once: after a loss of power all of
-    /// it is there or nothing. It has a place among the commits like a batch. A room that has
-    /// stored nothing is no error. Takes memory for the room's keys in backends that cannot delete
-    /// a range.
+    /// Forgets everything that a room has stored, its alarm included, durably and at once: after a
+    /// loss of power all of it is there or nothing. It has a place among the commits like a batch.
+    /// A room that has stored nothing is no error. Takes memory for the room's keys in backends
+    /// that cannot delete a range, as [`WriteOp::DeleteAll`] does.
     ///
     /// # Errors
     /// As for a batch.
@@ -265,6 +265,8 @@ pub struct StoreStats {
     pub rooms: u64,
     /// Of all rooms.
     pub keys: u64,
+    /// Pending, of all rooms.
+    pub alarms: u64,
     /// Keys and values as rooms wrote them.
     pub content_bytes: u64,
     /// All files of the store.
@@ -280,6 +282,8 @@ pub struct CheckReport {
     pub rooms: u64,
     /// Keys that were read.
     pub keys: u64,
+    /// Alarms that were read.
+    pub alarms: u64,
     /// What is wrong, the first so many of it; empty when all is well.
     pub problems: Vec<String>,
     /// How many more there are.
@@ -322,6 +326,8 @@ pub struct BackupReport {
     pub rooms: u64,
     /// Of all rooms.
     pub keys: u64,
+    /// Pending, of all rooms.
+    pub alarms: u64,
     /// Length of the file.
     pub file_bytes: u64,
 }

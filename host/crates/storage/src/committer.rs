@@ -16,7 +16,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
-use partykit_core::{CommitError, CommitSeq, RoomBatch, Store, WriteOp};
+use partykit_core::{CommitError, CommitSeq, RoomBatch, Store};
+
+use crate::batch::write_bytes;
 
 /// Most batches of one commit. A thousand small ones cost about as much as the fsync that they
 /// share; more would only make the first of them wait longer.
@@ -256,12 +258,5 @@ fn commit(store: &dyn Store, jobs: Vec<Job>) {
     let results = results.into_iter().chain(std::iter::repeat_with(unknown));
     for (ticket, result) in tickets.into_iter().zip(results) {
         ticket.end(result);
-    }
-}
-
-fn write_bytes(write: &WriteOp) -> u64 {
-    match write {
-        WriteOp::Put { key, value } => (key.len() + value.len()) as u64,
-        WriteOp::Delete { key } => key.len() as u64,
     }
 }

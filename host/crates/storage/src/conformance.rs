@@ -4,6 +4,8 @@
 //! Used by the tests of each backend: `conformance::CASES` and, for those that keep their data,
 //! `conformance::REOPEN_CASES`.
 
+mod alarms;
+mod clearing;
 mod commits;
 mod model;
 mod ranges;
@@ -16,7 +18,9 @@ use std::sync::Arc;
 
 use partykit_core::Store;
 
-pub use sample::{Random, batch, delete, entries, get, put, room};
+pub use sample::{
+    Random, alarm, alarm_of, batch, delete, delete_all, entries, get, no_alarm, pending, put, room,
+};
 
 /// Opens the store under test: the same one each time it is called, once the last was closed.
 pub type Opener<'a> = &'a dyn Fn() -> Arc<dyn Store>;
@@ -63,6 +67,38 @@ pub const CASES: &[Case] = &[
         whole::delete_room,
     ),
     ("counting_and_checking_see_what_is_there", whole::counts),
+    (
+        "rooms_are_listed_once_each_those_with_only_an_alarm_too",
+        whole::rooms_are_listed,
+    ),
+    (
+        "deleting_everything_takes_what_is_before_it",
+        clearing::in_its_place,
+    ),
+    (
+        "deleting_everything_has_its_place_in_a_group",
+        clearing::within_a_group,
+    ),
+    (
+        "an_alarm_is_set_replaced_and_forgotten",
+        alarms::set_and_forgotten,
+    ),
+    (
+        "the_last_alarm_of_a_group_is_the_one_that_is_found",
+        alarms::order_within_a_group,
+    ),
+    (
+        "a_refused_batch_changes_no_alarm",
+        alarms::of_refused_batches,
+    ),
+    (
+        "alarms_are_listed_in_the_order_of_their_times",
+        alarms::listed_in_order,
+    ),
+    (
+        "a_deleted_room_has_no_alarm_and_an_emptied_one_keeps_it",
+        alarms::of_deleted_rooms,
+    ),
 ];
 
 /// For backends that keep their data.
@@ -83,4 +119,5 @@ pub const REOPEN_CASES: &[Case] = &[
         "a_deleted_room_is_gone_after_reopening",
         whole::deleted_stays_deleted,
     ),
+    ("alarms_are_there_after_reopening", alarms::reopened),
 ];

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use crate::StorageError;
 
 /// The newest format that this program reads and writes. A change of how rooms, keys or values
-/// become bytes makes a new one.
+/// become bytes makes a new one. Alarms did not: they are kinds of keys that were not there before,
+/// so a store without them is as it was, and a program from before them leaves them alone.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
 const LOCK: &str = "lock";

@@ -6,7 +6,9 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
-use partykit_core::{CommitError, CommitSeq, RoomBatch, RoomKey, RoomReader, Store};
+use partykit_core::{
+    CommitError, CommitSeq, ReadError, RoomAlarm, RoomBatch, RoomKey, RoomReader, Store,
+};
 
 /// What is to happen to one batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +136,19 @@ impl Store for FaultyStore {
 
     fn reader(&self, room: &RoomKey) -> Box<dyn RoomReader> {
         self.inner.reader(room)
+    }
+
+    fn alarms(
+        &self,
+        after: Option<&RoomAlarm>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<RoomAlarm>, ReadError> {
+        self.inner.alarms(after, until_ms, limit)
+    }
+
+    fn rooms(&self, after: Option<&RoomKey>, limit: usize) -> Result<Vec<RoomKey>, ReadError> {
+        self.inner.rooms(after, limit)
     }
 
     fn close(&self) -> Result<(), CommitError> {

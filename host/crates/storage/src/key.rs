@@ -5,7 +5,7 @@
 //! second one. They hold because UTF-8 has no byte 0xFF: it ends each part of a room's name, and
 //! the user's key follows as it is, with nothing after it.
 
-use partykit_core::RoomKey;
+use partykit_core::{PartyName, ProjectName, ReadError, RoomId, RoomKey};
 
 /// First byte of the keys of values, in every backend.
 pub(crate) const VALUE: u8 = b'v';
@@ -20,20 +20,32 @@ pub(crate) const KEY_BYTES_MAX: usize = 2048;
 /// Longest prefix: project and party names have at most 63 bytes, room names 1,024.
 pub(crate) const ROOM_PREFIX_BYTES_MAX: usize = 63 + 1 + 63 + 1 + 1024 + 1;
 
-/// What every key of a room begins with, after the byte that names the kind of record.
-pub(crate) fn room_prefix(kind: u8, room: &RoomKey) -> Vec<u8> {
+/// A room as bytes: each part of its name with its end. It tells rooms apart and is ordered as
+/// their keys are.
+pub(crate) fn names(room: &RoomKey) -> Vec<u8> {
     let parts = [
         room.project.as_str(),
         room.party.as_str(),
         room.room.as_str(),
     ];
-    let mut prefix = Vec::with_capacity(1 + parts.iter().map(|part| part.len() + 1).sum::<usize>());
-    prefix.push(kind);
+    let mut names = Vec::with_capacity(parts.iter().map(|part| part.len() + 1).sum::<usize>());
     for part in parts {
-        prefix.extend_from_slice(part.as_bytes());
-        prefix.push(END);
+        names.extend_from_slice(part.as_bytes());
+        names.push(END);
     }
-    prefix
+    names
+}
+
+/// The room of such bytes; none when they are no room's.
+pub(crate) fn room_of(names: &[u8]) -> Option<RoomKey> {
+    split(names).filter(|(_, rest)| rest.is_empty())?;
+    let mut parts = names.split(|byte| *byte == END);
+    let mut part = || std::str::from_utf8(parts.next()?).ok();
+    Some(RoomKey {
+        project: ProjectName::parse(part()?).ok()?,
+        party: PartyName::parse(part()?).ok()?,
+        room: RoomId::parse(part()?).ok()?,
+    })
 }
 
 /// A room's prefix and a key of that room.
@@ -46,6 +58,11 @@ pub(crate) fn split(raw: &[u8]) -> Option<(&[u8], &[u8])> {
     let ends = raw.iter().enumerate().filter(|(_, byte)| **byte == END);
     let (third, _) = ends.take(3).nth(2)?;
     raw.split_at_checked(third + 1)
+}
+
+/// For a raw key that should name a room and does not.
+pub(crate) fn of_no_room(raw: &[u8]) -> ReadError {
+    ReadError::Corrupt(format!("the key {} is of no room", shown(raw)))
 }
 
 /// A raw key for a message.
@@ -67,7 +84,6 @@ pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use partykit_core::{PartyName, ProjectName, RoomId};
 
     /// xorshift64*: the same sequence for the same seed, everywhere.
     struct Random(u64);
@@ -115,7 +131,7 @@ mod tests {
     fn keys_of_one_room_are_ordered_like_their_utf8() {
         let mut random = Random(0x5eed_0001);
         for round in 0..20_000 {
-            let prefix = room_prefix(b'v', &random.room());
+            let prefix = names(&random.room());
             let (one, two) = (random.text(0), random.text(0));
             assert_eq!(
                 join(&prefix, one.as_bytes()).cmp(&join(&prefix, two.as_bytes())),
@@ -135,9 +151,9 @@ mod tests {
                 continue;
             }
             different += 1;
-            let key = join(&room_prefix(b'v', &two), random.text(0).as_bytes());
+            let key = join(&names(&two), random.text(0).as_bytes());
             assert!(
-                !key.starts_with(&room_prefix(b'v', &one)),
+                !key.starts_with(&names(&one)),
                 "round {round}: {one:?} {two:?}"
             );
         }
@@ -145,10 +161,27 @@ mod tests {
     }
 
     #[test]
+    fn a_room_comes_back_from_its_bytes_and_nothing_else_is_one() {
+        let mut random = Random(0x5eed_0005);
+        for round in 0..20_000 {
+            let room = random.room();
+            let names = names(&room);
+            assert_eq!(room_of(&names), Some(room), "round {round}");
+            assert_eq!(room_of(&names[..names.len() - 1]), None, "round {round}");
+            assert_eq!(room_of(&join(&names, b"k")), None, "round {round}");
+        }
+        assert_eq!(
+            room_of(b"p\xff\xffroom\xff"),
+            None,
+            "a party without a name"
+        );
+    }
+
+    #[test]
     fn a_raw_key_is_split_behind_its_room() {
         let mut random = Random(0x5eed_0004);
         for round in 0..20_000 {
-            let (prefix, key) = (room_prefix(b'v', &random.room()), random.text(0));
+            let (prefix, key) = (names(&random.room()), random.text(0));
             let raw = join(&prefix, key.as_bytes());
             let parts = (prefix.as_slice(), key.as_bytes());
             assert_eq!(split(&raw), Some(parts), "round {round}");
@@ -183,6 +216,6 @@ mod tests {
             party: PartyName::parse(&"q".repeat(63)).unwrap(),
             room: RoomId::parse(&"r".repeat(1024)).unwrap(),
         };
-        assert_eq!(room_prefix(b'v', &room).len(), 1 + ROOM_PREFIX_BYTES_MAX);
+        assert_eq!(names(&room).len(), ROOM_PREFIX_BYTES_MAX);
     }
 }

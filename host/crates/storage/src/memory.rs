@@ -10,16 +10,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytes::Bytes;
 use parking_lot::RwLock;
 use partykit_core::{
-    BackupReport, CheckReport, CommitError, CommitSeq, Compaction, Entry, Range, ReadError,
-    RoomBatch, RoomKey, RoomReader, Store, StoreStats, UpkeepError,
+    Alarm, BackupReport, CheckReport, CommitError, CommitSeq, Compaction, Entry, Range, ReadError,
+    RoomAlarm, RoomBatch, RoomKey, RoomReader, Store, StoreStats, UpkeepError,
 };
 
-use crate::batch::Group;
-use crate::key::{VALUE, after_prefix, join, room_prefix};
+use crate::alarm::{self, ALARM, DUE};
+use crate::batch::{Applied, Group, RoomWrites, Written, only};
+use crate::key::{VALUE, after_prefix, join, names};
+use crate::listing;
 use crate::scan::{Bounds, Scan, user_key};
-use crate::upkeep::{Archive, Tally};
+use crate::upkeep::{AlarmCheck, Archive, Tally};
 
-type Entries = RwLock<BTreeMap<Vec<u8>, Bytes>>;
+type Map = BTreeMap<Vec<u8>, Bytes>;
+type Entries = RwLock<Map>;
 
 #[derive(Default)]
 pub(crate) struct MemoryStore {
@@ -28,27 +31,105 @@ pub(crate) struct MemoryStore {
     closed: AtomicBool,
 }
 
-impl Store for MemoryStore {
-    fn commit(&self, batches: Vec<RoomBatch>) -> Vec<Result<CommitSeq, CommitError>> {
-        let mut group = Group::new(VALUE, batches);
+impl MemoryStore {
+    fn apply(&self, group: Group) -> Vec<Result<CommitSeq, CommitError>> {
+        let mut group = group;
         if self.closed.load(Ordering::Acquire) {
             return group.results(Err(CommitError::Io("the store is closed".to_owned())));
         }
         let mut entries = self.entries.write();
-        for (key, written) in std::mem::take(&mut group.writes) {
-            match written {
-                Some(value) => entries.insert(key, value),
-                None => entries.remove(&key),
-            };
+        for (names, writes) in std::mem::take(&mut group.rooms) {
+            write(&mut entries, &names, writes);
         }
         let first = self.last.fetch_add(group.len(), Ordering::Relaxed) + 1;
-        group.results(Ok(first))
+        group.results(Ok(Applied::whole(first)))
+    }
+
+    fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        let entries = self.entries.read();
+        for (key, value) in of_kind(&entries, VALUE) {
+            tally.add(key, value.len() as u64);
+        }
+        tally.alarms = of_kind(&entries, ALARM).count() as u64;
+        tally
+    }
+}
+
+fn write(entries: &mut Map, names: &[u8], room: RoomWrites) {
+    if room.clears {
+        remove_all(entries, &join(&[VALUE], names));
+    }
+    for (key, written) in room.values {
+        set(entries, key, written);
+    }
+    if let Some(wanted) = room.alarm {
+        let stored = entries.get(&alarm::record_key(names));
+        let stored = stored.and_then(|record| alarm::parse(record));
+        for (key, written) in alarm::changes(names, stored, wanted) {
+            set(entries, key, written);
+        }
+    }
+}
+
+fn set(entries: &mut Map, key: Vec<u8>, written: Written) {
+    match written {
+        Some(value) => entries.insert(key, value),
+        None => entries.remove(&key),
+    };
+}
+
+/// Costs what is removed and not a look at what stays.
+fn remove_all(entries: &mut Map, prefix: &[u8]) {
+    let keys = entries.range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded));
+    let keys = keys.map(|(key, _)| key);
+    let keys: Vec<Vec<u8>> = keys
+        .take_while(|key| key.starts_with(prefix))
+        .cloned()
+        .collect();
+    for key in keys {
+        entries.remove(&key);
+    }
+}
+
+fn of_kind(entries: &Map, kind: u8) -> impl Iterator<Item = (&Vec<u8>, &Bytes)> {
+    let bounds = (
+        Bound::Included(vec![kind]),
+        after_prefix(&[kind]).map_or(Bound::Unbounded, Bound::Excluded),
+    );
+    entries.range(bounds)
+}
+
+impl Store for MemoryStore {
+    fn commit(&self, batches: Vec<RoomBatch>) -> Vec<Result<CommitSeq, CommitError>> {
+        self.apply(Group::new(batches))
     }
 
     fn reader(&self, room: &RoomKey) -> Box<dyn RoomReader> {
         Box::new(MemoryReader {
-            room: room_prefix(VALUE, room),
+            names: names(room),
             entries: self.entries.clone(),
+        })
+    }
+
+    fn alarms(
+        &self,
+        after: Option<&RoomAlarm>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<RoomAlarm>, ReadError> {
+        let bounds = alarm::due_bounds(after, until_ms);
+        if bounds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = chunk(&self.entries, &bounds, limit);
+        found.iter().map(|(key, _)| alarm::listed(key)).collect()
+    }
+
+    fn rooms(&self, after: Option<&RoomKey>, limit: usize) -> Result<Vec<RoomKey>, ReadError> {
+        listing::rooms(after, limit, |bounds| {
+            let first = chunk(&self.entries, bounds, 1).pop();
+            Ok(first.map(|(key, _)| key))
         })
     }
 
@@ -58,16 +139,7 @@ impl Store for MemoryStore {
     }
 
     fn delete_room(&self, room: &RoomKey) -> Result<CommitSeq, CommitError> {
-        if self.closed.load(Ordering::Acquire) {
-            return Err(CommitError::Io("the store is closed".to_owned()));
-        }
-        let prefix = room_prefix(VALUE, room);
-        let mut entries = self.entries.write();
-        let mut rest = entries.split_off(&prefix);
-        if let Some(after) = after_prefix(&prefix) {
-            entries.append(&mut rest.split_off(&after));
-        }
-        Ok(CommitSeq(self.last.fetch_add(1, Ordering::Relaxed) + 1))
+        only(self.apply(Group::forgetting(room)))
     }
 
     fn stats(&self) -> Result<StoreStats, UpkeepError> {
@@ -76,6 +148,7 @@ impl Store for MemoryStore {
             backend: "memory",
             rooms: tally.rooms,
             keys: tally.keys,
+            alarms: tally.alarms,
             content_bytes: tally.bytes,
             disk_bytes: 0,
             free_bytes: Some(0),
@@ -84,11 +157,21 @@ impl Store for MemoryStore {
 
     fn check(&self) -> Result<CheckReport, UpkeepError> {
         let tally = self.tally();
-        Ok(CheckReport {
+        let mut report = CheckReport {
             rooms: tally.rooms,
             keys: tally.keys,
             ..CheckReport::default()
-        })
+        };
+        let entries = self.entries.read();
+        let get = |key: &[u8]| Ok::<_, UpkeepError>(entries.get(key).cloned());
+        let mut check = AlarmCheck::new(&mut report, get);
+        for (key, value) in of_kind(&entries, ALARM) {
+            check.record(key, value)?;
+        }
+        for (key, _) in of_kind(&entries, DUE) {
+            check.due(key)?;
+        }
+        Ok(report)
     }
 
     fn compact(&self) -> Result<Compaction, UpkeepError> {
@@ -101,26 +184,27 @@ impl Store for MemoryStore {
 
     fn backup(&self, file: &Path) -> Result<BackupReport, UpkeepError> {
         let mut archive = Archive::create(file)?;
-        for (key, value) in self.entries.read().iter() {
+        let entries = self.entries.read();
+        for (key, value) in of_kind(&entries, VALUE) {
             archive.add(key, value)?;
+        }
+        for (key, value) in of_kind(&entries, ALARM) {
+            archive.add_alarm(key, value)?;
         }
         archive.finish()
     }
 }
 
-impl MemoryStore {
-    fn tally(&self) -> Tally {
-        let mut tally = Tally::default();
-        for (key, value) in self.entries.read().iter() {
-            tally.add(key, value.len() as u64);
-        }
-        tally
-    }
+struct MemoryReader {
+    /// The room's, as bytes.
+    names: Vec<u8>,
+    entries: Arc<Entries>,
 }
 
-struct MemoryReader {
-    room: Vec<u8>,
-    entries: Arc<Entries>,
+impl MemoryReader {
+    fn prefix(&self) -> Vec<u8> {
+        join(&[VALUE], &self.names)
+    }
 }
 
 impl RoomReader for MemoryReader {
@@ -128,15 +212,15 @@ impl RoomReader for MemoryReader {
         Ok(self
             .entries
             .read()
-            .get(&join(&self.room, key.as_bytes()))
+            .get(&join(&self.prefix(), key.as_bytes()))
             .cloned())
     }
 
     fn range(&self, range: &Range) -> Box<dyn Iterator<Item = Result<Entry, ReadError>> + Send> {
         let entries = self.entries.clone();
         let fetch = move |bounds: &Bounds, count| Ok(chunk(&entries, bounds, count));
-        let room = self.room.clone();
-        let scan = Scan::new(Bounds::new(&self.room, range), fetch).map(move |entry| {
+        let room = self.prefix();
+        let scan = Scan::new(Bounds::new(&room, range), fetch).map(move |entry| {
             let (key, value) = entry?;
             Ok((user_key(&room, &key)?, value))
         });
@@ -144,6 +228,13 @@ impl RoomReader for MemoryReader {
             Some(limit) => Box::new(scan.take(limit as usize)),
             None => Box::new(scan),
         }
+    }
+
+    fn alarm(&self) -> Result<Option<Alarm>, ReadError> {
+        let key = alarm::record_key(&self.names);
+        let entries = self.entries.read();
+        let record = entries.get(&key);
+        record.map(|record| alarm::read(&key, record)).transpose()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use partykit_core::{
-    Entry, PartyName, ProjectName, Range, RoomBatch, RoomId, RoomKey, Store, WriteOp,
+    Alarm, Entry, PartyName, ProjectName, Range, RoomAlarm, RoomBatch, RoomId, RoomKey, Store,
+    WriteOp,
 };
 
 /// xorshift64*: the same sequence for the same seed, everywhere.
@@ -84,6 +85,25 @@ pub fn delete(key: &str) -> WriteOp {
     }
 }
 
+/// A deletion of everything.
+#[must_use]
+pub fn delete_all() -> WriteOp {
+    WriteOp::DeleteAll
+}
+
+/// An alarm that has not failed yet.
+#[must_use]
+pub fn alarm(at_ms: u64) -> WriteOp {
+    let failures = 0;
+    WriteOp::Alarm(Some(Alarm { at_ms, failures }))
+}
+
+/// An alarm is forgotten.
+#[must_use]
+pub fn no_alarm() -> WriteOp {
+    WriteOp::Alarm(None)
+}
+
 /// Reads one key.
 ///
 /// # Panics
@@ -103,6 +123,46 @@ pub fn get(store: &dyn Store, room: &RoomKey, key: &str) -> Option<Bytes> {
 pub fn entries(store: &dyn Store, room: &RoomKey, range: &Range) -> Vec<Entry> {
     let entries: Result<Vec<Entry>, _> = store.reader(room).range(range).collect();
     entries.expect("the store can be read")
+}
+
+/// Reads a room's alarm.
+///
+/// # Panics
+/// The store cannot be read.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a case fails by panicking")]
+pub fn alarm_of(store: &dyn Store, room: &RoomKey) -> Option<Alarm> {
+    let alarm = store.reader(room).alarm();
+    alarm.expect("the store can be read")
+}
+
+/// Reads all alarms that are pending, in several parts.
+///
+/// # Panics
+/// The store cannot be read.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a case fails by panicking")]
+pub fn pending(store: &dyn Store) -> Vec<RoomAlarm> {
+    const PART: usize = 3;
+    let mut all: Vec<RoomAlarm> = Vec::new();
+    loop {
+        let part = store.alarms(all.last(), u64::MAX, PART);
+        let part = part.expect("the store can be read");
+        let ended = part.len() < PART;
+        all.extend(part);
+        if ended {
+            return all;
+        }
+    }
+}
+
+/// The store finds nothing wrong with itself.
+#[expect(clippy::panic, reason = "a case fails by panicking")]
+pub(super) fn sound(store: &dyn Store) {
+    match store.check() {
+        Ok(report) if report.is_sound() => {}
+        other => panic!("the store is damaged: {other:?}"),
+    }
 }
 
 /// Commits one batch.

@@ -1,10 +1,10 @@
-//! What concerns a room or a store as a whole: deleting, counting, checking.
+//! What concerns a room or a store as a whole: deleting, counting, checking, listing.
 
 use bytes::Bytes;
-use partykit_core::Range;
+use partykit_core::{PartyName, ProjectName, Range, RoomKey};
 
 use super::Opener;
-use super::sample::{batch, commit, delete, entries, get, put, room};
+use super::sample::{alarm, batch, commit, delete, delete_all, entries, get, no_alarm, put, room};
 
 pub(super) fn delete_room(open: Opener<'_>) {
     let store = open();
@@ -55,6 +55,63 @@ pub(super) fn counts(open: Opener<'_>) {
     counted(1, 1, 3);
     commit(&*store, batch(&b, vec![put("k", vec![3; 50_000])]));
     counted(1, 1, 50_001);
+}
+
+pub(super) fn rooms_are_listed(open: Opener<'_>) {
+    let store = open();
+    let listed = |limit: usize| {
+        let mut all: Vec<RoomKey> = Vec::new();
+        loop {
+            let part = store.rooms(all.last(), limit).unwrap_or_default();
+            assert!(part.len() <= limit);
+            let ended = part.len() < limit;
+            all.extend(part);
+            if ended {
+                return all;
+            }
+        }
+    };
+    assert_eq!(listed(5), []);
+    let mut elsewhere = room("a");
+    elsewhere.project = ProjectName::parse("another").unwrap_or(elsewhere.project);
+    let mut of_party = room("a");
+    of_party.party = PartyName::parse("side").unwrap_or(of_party.party);
+    let names = ["a", "a\0", "aa", "b", "\u{10ffff}", "emptied", "c"];
+    let mut rooms: Vec<RoomKey> = names.iter().map(|name| room(name)).collect();
+    rooms.extend([elsewhere, of_party]);
+    for (index, room) in rooms.iter().enumerate() {
+        let keys = (0..20).map(|key| put(&format!("k{key}"), vec![1; 3000]));
+        // Some have values, some an alarm, some both.
+        let writes: Vec<_> = match index % 3 {
+            0 => keys.collect(),
+            1 => vec![alarm(9)],
+            _ => keys.chain([alarm(9)]).collect(),
+        };
+        commit(&*store, batch(room, writes));
+    }
+    rooms.sort_unstable();
+    for limit in [1, 2, 4, 100] {
+        let mut found = listed(limit);
+        let in_a_row = found.len();
+        found.sort_unstable();
+        assert_eq!(found, rooms, "{limit} at a time");
+        found.dedup();
+        assert_eq!(found.len(), in_a_row, "each once");
+    }
+    assert_eq!(store.rooms(None, 0), Ok(Vec::new()));
+    commit(
+        &*store,
+        batch(&room("emptied"), vec![delete_all(), no_alarm()]),
+    );
+    assert!(store.delete_room(&room("aa")).is_ok());
+    // Behind one that has nothing any more.
+    let behind = store.rooms(Some(&room("aa")), 100).unwrap_or_default();
+    let all = listed(3);
+    rooms.retain(|other| *other != room("emptied") && *other != room("aa"));
+    assert!(behind.len() < all.len() && all.ends_with(&behind));
+    let mut all = all;
+    all.sort_unstable();
+    assert_eq!(all, rooms);
 }
 
 pub(super) fn deleted_stays_deleted(open: Opener<'_>) {

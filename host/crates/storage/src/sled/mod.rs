@@ -28,6 +28,7 @@
 //! sled is called under `catch_unwind`: it asserts where others return errors.
 
 mod disk;
+mod plan;
 mod reader;
 mod shared;
 mod store;

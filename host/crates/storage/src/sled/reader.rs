@@ -9,46 +9,58 @@ use std::sync::Arc;
 
 use ::sled::{Error, IVec, Tree};
 use bytes::Bytes;
-use partykit_core::{Entry, Range, ReadError, RoomKey, RoomReader};
+use partykit_core::{Alarm, Entry, Range, ReadError, RoomKey, RoomReader};
 
 use super::shared::Shared;
 use super::value::Head;
-use crate::key::{VALUE, join, room_prefix, shown};
+use crate::alarm;
+use crate::key::{VALUE, join, names, shown};
 use crate::scan::{Bounds, Scan, user_key};
 
 pub(super) struct SledReader {
-    room: Vec<u8>,
+    /// The room's, as bytes.
+    names: Vec<u8>,
     shared: Arc<Shared>,
 }
 
 impl SledReader {
     pub(super) fn new(room: &RoomKey, shared: Arc<Shared>) -> Self {
         Self {
-            room: room_prefix(VALUE, room),
+            names: names(room),
             shared,
         }
+    }
+
+    fn prefix(&self) -> Vec<u8> {
+        join(&[VALUE], &self.names)
     }
 }
 
 impl RoomReader for SledReader {
     fn get(&self, key: &str) -> Result<Option<Bytes>, ReadError> {
-        get(&self.shared, &join(&self.room, key.as_bytes()))
+        get(&self.shared, &join(&self.prefix(), key.as_bytes()))
     }
 
     fn range(&self, range: &Range) -> Box<dyn Iterator<Item = Result<Entry, ReadError>> + Send> {
-        let (room, shared) = (self.room.clone(), self.shared.clone());
+        let (room, shared) = (self.prefix(), self.shared.clone());
         let fetch = {
             let shared = self.shared.clone();
             move |bounds: &Bounds, count| shared.read(|tree| chunk(tree, bounds, count))
         };
         let mut failed = false;
-        let entries = Scan::new(Bounds::new(&self.room, range), fetch)
+        let entries = Scan::new(Bounds::new(&room, range), fetch)
             .filter_map(move |record| entry(&shared, &room, record).transpose())
             .take_while(move |entry| !std::mem::replace(&mut failed, entry.is_err()));
         match range.limit {
             Some(limit) => Box::new(entries.take(limit as usize)),
             None => Box::new(entries),
         }
+    }
+
+    fn alarm(&self) -> Result<Option<Alarm>, ReadError> {
+        let key = alarm::record_key(&self.names);
+        let record = get(&self.shared, &key)?;
+        record.map(|record| alarm::read(&key, &record)).transpose()
     }
 }
 
@@ -85,7 +97,7 @@ fn entry(
         .transpose()
 }
 
-fn get(shared: &Shared, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
+pub(super) fn get(shared: &Shared, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
     let mut before: Option<IVec> = None;
     loop {
         let Some(record) = shared.read(|tree| tree.get(key))? else {

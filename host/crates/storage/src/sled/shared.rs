@@ -47,14 +47,6 @@ impl Shared {
         })
     }
 
-    /// Every key that begins with a prefix.
-    pub(super) fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, ReadError> {
-        self.read(|tree| {
-            let keys = tree.scan_prefix(prefix).keys();
-            keys.map(|key| key.map(|key| key.to_vec())).collect()
-        })
-    }
-
     /// Nothing may be read or written any more; lets go of sled's files. The first reason stays.
     pub(super) fn end(&self, reason: &str) {
         let mut state = self.state.write();

@@ -1,24 +1,25 @@
 //! The store itself: opening, committing, closing. See the folder's page for the promises.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::sled::{Batch, Error, Tree};
 use parking_lot::Mutex;
 use partykit_core::{
-    BackupReport, CheckReport, CommitError, CommitSeq, Compaction, RoomBatch, RoomKey, RoomReader,
-    Store, StoreStats, UpkeepError,
+    BackupReport, CheckReport, CommitError, CommitSeq, Compaction, ReadError, RoomAlarm, RoomBatch,
+    RoomKey, RoomReader, Store, StoreStats, UpkeepError,
 };
 
 use super::disk::Disk;
-use super::reader::SledReader;
+use super::plan::plan;
+use super::reader::{SledReader, chunk};
 use super::shared::{Shared, guarded};
 use super::upkeep;
-use super::value::{Address, Head, META, PIECE_BYTES, inline};
-use crate::batch::{Group, Written};
+use super::value::META;
+use crate::alarm;
+use crate::batch::{Applied, Group, only};
 use crate::directory::Directory;
-use crate::key::{VALUE, room_prefix};
+use crate::listing;
 use crate::space::Need;
 use crate::{SledOptions, StorageError};
 
@@ -66,13 +67,19 @@ impl SledStore {
         })
     }
 
-    /// Makes a group durable and returns the number of its first batch.
-    fn write(&self, writer: &mut Writer, group: &mut Group) -> Result<u64, CommitError> {
+    fn commit_group(&self, mut group: Group) -> Vec<Result<CommitSeq, CommitError>> {
+        let mut writer = self.writer.lock();
+        let outcome = self.write(&mut writer, &mut group);
+        group.results(outcome)
+    }
+
+    /// Makes a group durable.
+    fn write(&self, writer: &mut Writer, group: &mut Group) -> Result<Applied, CommitError> {
         let first = writer.next;
-        let writes = std::mem::take(&mut group.writes);
+        let rooms = std::mem::take(&mut group.rooms);
         let planned = self
             .shared
-            .with(|tree| guarded(|| plan(tree, first, writes)));
+            .with(|tree| guarded(|| plan(tree, first, rooms)));
         let batch = planned.map_err(CommitError::Io)?.map_err(plan_error)?;
         if let Some(batch) = batch {
             let need = Need {
@@ -84,7 +91,7 @@ impl SledStore {
             self.apply(writer, batch)?;
         }
         writer.next += group.len();
-        Ok(first)
+        Ok(Applied::whole(first))
     }
 
     fn apply(&self, writer: &Writer, batch: Batch) -> Result<(), CommitError> {
@@ -107,14 +114,32 @@ impl SledStore {
 
 impl Store for SledStore {
     fn commit(&self, batches: Vec<RoomBatch>) -> Vec<Result<CommitSeq, CommitError>> {
-        let mut group = Group::new(VALUE, batches);
-        let mut writer = self.writer.lock();
-        let outcome = self.write(&mut writer, &mut group);
-        group.results(outcome)
+        self.commit_group(Group::new(batches))
     }
 
     fn reader(&self, room: &RoomKey) -> Box<dyn RoomReader> {
         Box::new(SledReader::new(room, self.shared.clone()))
+    }
+
+    fn alarms(
+        &self,
+        after: Option<&RoomAlarm>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<RoomAlarm>, ReadError> {
+        let bounds = alarm::due_bounds(after, until_ms);
+        if bounds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.shared.read(|tree| chunk(tree, &bounds, limit))?;
+        found.iter().map(|(key, _)| alarm::listed(key)).collect()
+    }
+
+    fn rooms(&self, after: Option<&RoomKey>, limit: usize) -> Result<Vec<RoomKey>, ReadError> {
+        listing::rooms(after, limit, |bounds| {
+            let first = self.shared.read(|tree| chunk(tree, bounds, 1))?;
+            Ok(first.into_iter().next().map(|(key, _)| key))
+        })
     }
 
     fn close(&self) -> Result<(), CommitError> {
@@ -132,13 +157,7 @@ impl Store for SledStore {
     }
 
     fn delete_room(&self, room: &RoomKey) -> Result<CommitSeq, CommitError> {
-        let mut writer = self.writer.lock();
-        let keys = self.shared.keys(&room_prefix(VALUE, room));
-        let keys = keys.map_err(|error| CommitError::Io(error.to_string()))?;
-        let mut group = Group::new(VALUE, vec![empty(room)]);
-        group.writes = keys.into_iter().map(|key| (key, None)).collect();
-        let first = self.write(&mut writer, &mut group)?;
-        Ok(CommitSeq(first))
+        only(self.commit_group(Group::forgetting(room)))
     }
 
     fn stats(&self) -> Result<StoreStats, UpkeepError> {
@@ -162,15 +181,6 @@ impl Store for SledStore {
     fn backup(&self, file: &Path) -> Result<BackupReport, UpkeepError> {
         let _writer = self.writer.lock();
         upkeep::backup(&self.shared, file)
-    }
-}
-
-/// A batch that only takes a place in the sequence.
-fn empty(room: &RoomKey) -> RoomBatch {
-    RoomBatch {
-        room: room.clone(),
-        epoch: 1,
-        writes: Vec::new(),
     }
 }
 
@@ -205,42 +215,6 @@ fn begin_run(directory: &Directory, tree: &Tree) -> Result<u64, StorageError> {
         StorageError::io(directory.path(), "count the opening", error)
     })?;
     Ok(run)
-}
-
-/// The writes of a group as one sled batch: records, pieces, and the pieces of what they replace.
-fn plan(
-    tree: &Tree,
-    commit: u64,
-    writes: BTreeMap<Vec<u8>, Written>,
-) -> Result<Option<Batch>, Error> {
-    let mut batch = Batch::default();
-    let mut empty = true;
-    for (place, (key, written)) in writes.into_iter().enumerate() {
-        let old = tree.get(&key)?;
-        if old.is_none() && written.is_none() {
-            continue;
-        }
-        empty = false;
-        if let Some(Some(Head::Pieces(address))) = old.map(|record| Head::parse(&record)) {
-            address.piece_keys().for_each(|piece| batch.remove(piece));
-        }
-        match written {
-            None => batch.remove(key),
-            Some(value) if value.len() <= PIECE_BYTES => batch.insert(key, inline(&value)),
-            Some(value) => {
-                let address = Address {
-                    commit,
-                    place: place as u64,
-                    len: value.len() as u64,
-                };
-                for (piece, bytes) in address.piece_keys().zip(value.chunks(PIECE_BYTES)) {
-                    batch.insert(piece, bytes);
-                }
-                batch.insert(key, address.record());
-            }
-        }
-    }
-    Ok((!empty).then_some(batch))
 }
 
 /// Nothing was written yet.

@@ -1,7 +1,8 @@
 //! What an operator does with a whole sled store.
 //!
 //! sled checks each record's checksum when it reads it. What is added here: that every value has
-//! all of its pieces, that no piece is left over, that every key is one of a room.
+//! all of its pieces, that no piece is left over, that every key is one of a room, that alarms and
+//! their index agree.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -9,13 +10,14 @@ use std::path::Path;
 use ::sled::IVec;
 use partykit_core::{BackupReport, CheckReport, ReadError, StoreStats, UpkeepError};
 
-use super::reader::{chunk, whole};
+use super::reader::{chunk, get, whole};
 use super::shared::Shared;
 use super::value::{Head, PIECE};
+use crate::alarm::{ALARM, DUE};
 use crate::directory::folder_bytes;
 use crate::key::{VALUE, after_prefix, shown};
 use crate::scan::{Bounds, Scan};
-use crate::upkeep::{Archive, Tally};
+use crate::upkeep::{AlarmCheck, Archive, Tally};
 
 /// Keys of one kind, and what the tree has under them.
 fn records(
@@ -42,10 +44,15 @@ pub(super) fn stats(shared: &Shared, dir: &Path) -> Result<StoreStats, UpkeepErr
         };
         tally.add(&key, bytes);
     }
+    for alarm in records(shared, ALARM) {
+        alarm?;
+        tally.alarms += 1;
+    }
     Ok(StoreStats {
         backend: "sled",
         rooms: tally.rooms,
         keys: tally.keys,
+        alarms: tally.alarms,
         content_bytes: tally.bytes,
         disk_bytes: folder_bytes(dir),
         free_bytes: None,
@@ -87,7 +94,28 @@ pub(super) fn check(shared: &Shared) -> Result<CheckReport, UpkeepError> {
         }
     }
     (report.rooms, report.keys) = (tally.rooms, tally.keys);
+    check_alarms(shared, &mut report)?;
     Ok(report)
+}
+
+fn check_alarms(shared: &Shared, report: &mut CheckReport) -> Result<(), UpkeepError> {
+    for kind in [ALARM, DUE] {
+        for record in records(shared, kind) {
+            let looked = record.and_then(|(key, record)| {
+                let record = whole(shared, &key, &record)?.unwrap_or_default();
+                let mut check = AlarmCheck::new(report, |key: &[u8]| get(shared, key));
+                match kind {
+                    ALARM => check.record(&key, &record),
+                    _ => check.due(&key),
+                }
+            });
+            if let Err(error) = looked {
+                found(report, error)?;
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Damage is a finding; a disk that cannot be read is not.
@@ -104,11 +132,17 @@ fn found(report: &mut CheckReport, error: ReadError) -> Result<(), UpkeepError> 
 /// The caller sees to it that nothing is written meanwhile.
 pub(super) fn backup(shared: &Shared, file: &Path) -> Result<BackupReport, UpkeepError> {
     let mut archive = Archive::create(file)?;
-    for record in records(shared, VALUE) {
-        let (key, record) = record?;
-        let value = whole(shared, &key, &record)?;
-        let missing = || UpkeepError::Corrupt(format!("a piece of {} is missing", shown(&key)));
-        archive.add(&key, &value.ok_or_else(missing)?)?;
+    for kind in [VALUE, ALARM] {
+        for record in records(shared, kind) {
+            let (key, record) = record?;
+            let value = whole(shared, &key, &record)?;
+            let missing = || UpkeepError::Corrupt(format!("a piece of {} is missing", shown(&key)));
+            let value = value.ok_or_else(missing)?;
+            match kind {
+                VALUE => archive.add(&key, &value)?,
+                _ => archive.add_alarm(&key, &value)?,
+            }
+        }
     }
     archive.finish()
 }

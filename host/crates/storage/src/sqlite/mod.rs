@@ -1,7 +1,7 @@
 //! The SQLite backend: how each promise of [`partykit_core::Store`] is kept.
 //!
-//! One database with one table: raw key (see `key`), a checksum, the value. WAL mode, one writing
-//! connection for the committing thread, a few reading ones for everybody else.
+//! One database with one table: raw key (see `key` and `alarm`), a checksum, the value. WAL mode,
+//! one writing connection for the committing thread, a few reading ones for everybody else.
 //!
 //! - *Durable when `commit` returns*: a group is one transaction, `synchronous=FULL` syncs the WAL
 //!   before COMMIT returns, and SQLite syncs the folder when it has made a WAL. Schema and folders
@@ -32,6 +32,7 @@ mod reader;
 mod shared;
 mod store;
 mod upkeep;
+mod write;
 
 pub(crate) use store::SqliteStore;
 pub(crate) use upkeep::Beside;

@@ -4,39 +4,42 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use partykit_core::{Entry, Range, ReadError, RoomKey, RoomReader};
+use partykit_core::{Alarm, Entry, Range, ReadError, RoomKey, RoomReader};
 use rusqlite::{Connection, Error, OptionalExtension, Row, ToSql};
 
 use super::database::sum;
 use super::shared::Shared;
-use crate::key::{VALUE, join, room_prefix, shown};
+use crate::alarm;
+use crate::key::{VALUE, join, names, shown};
 use crate::scan::{Bounds, Scan, user_key};
 
 pub(super) struct SqliteReader {
-    room: Vec<u8>,
+    /// The room's, as bytes.
+    names: Vec<u8>,
     shared: Arc<Shared>,
 }
 
 impl SqliteReader {
     pub(super) fn new(room: &RoomKey, shared: Arc<Shared>) -> Self {
         Self {
-            room: room_prefix(VALUE, room),
+            names: names(room),
             shared,
         }
+    }
+
+    fn prefix(&self) -> Vec<u8> {
+        join(&[VALUE], &self.names)
+    }
+
+    fn value(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
+        let found = self.shared.read(|connection| find(connection, key))?;
+        found.map(|found| found.checked(key)).transpose()
     }
 }
 
 impl RoomReader for SqliteReader {
     fn get(&self, key: &str) -> Result<Option<Bytes>, ReadError> {
-        let key = join(&self.room, key.as_bytes());
-        let found = self.shared.read(|connection| {
-            let sql = "SELECT sum, value FROM entries WHERE key = ?1";
-            let mut statement = connection.prepare_cached(sql)?;
-            statement
-                .query_row([&key], |row| Summed::read(row, 0))
-                .optional()
-        })?;
-        found.map(|found| found.checked(&key)).transpose()
+        self.value(&join(&self.prefix(), key.as_bytes()))
     }
 
     fn range(&self, range: &Range) -> Box<dyn Iterator<Item = Result<Entry, ReadError>> + Send> {
@@ -44,9 +47,9 @@ impl RoomReader for SqliteReader {
         let fetch = move |bounds: &Bounds, count| {
             shared.read(|connection| chunk(connection, bounds, count))
         };
-        let room = self.room.clone();
+        let room = self.prefix();
         let mut failed = false;
-        let entries = Scan::new(Bounds::new(&self.room, range), fetch)
+        let entries = Scan::new(Bounds::new(&room, range), fetch)
             .map(move |found| {
                 let (key, summed) = found?;
                 Ok((user_key(&room, &key)?, summed.checked(&key)?))
@@ -58,6 +61,12 @@ impl RoomReader for SqliteReader {
             Some(limit) => Box::new(entries.take(limit as usize)),
             None => Box::new(entries),
         }
+    }
+
+    fn alarm(&self) -> Result<Option<Alarm>, ReadError> {
+        let key = alarm::record_key(&self.names);
+        let record = self.value(&key)?;
+        record.map(|record| alarm::read(&key, &record)).transpose()
     }
 }
 
@@ -88,7 +97,31 @@ impl Summed {
     }
 }
 
-fn chunk(
+/// One entry, by its raw key.
+pub(super) fn find(connection: &Connection, key: &[u8]) -> Result<Option<Summed>, Error> {
+    let sql = "SELECT sum, value FROM entries WHERE key = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    statement
+        .query_row([key], |row| Summed::read(row, 0))
+        .optional()
+}
+
+/// The first key within bounds; its value is not read.
+pub(super) fn first_key(
+    connection: &Connection,
+    bounds: &Bounds,
+) -> Result<Option<Vec<u8>>, Error> {
+    let sql = "SELECT key FROM entries WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    // Keys of one kind are asked for, and there is always something behind a kind.
+    let high = bounds.high.as_deref().unwrap_or_default();
+    statement
+        .query_row([&bounds.low[..], high], |row| row.get(0))
+        .optional()
+}
+
+/// Entries within bounds, in their order.
+pub(super) fn chunk(
     connection: &Connection,
     bounds: &Bounds,
     count: usize,

@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use partykit_core::{
-    BackupReport, CheckReport, CommitError, CommitSeq, Compaction, RoomBatch, RoomKey, RoomReader,
-    Store, StoreStats, UpkeepError,
+    BackupReport, CheckReport, CommitError, CommitSeq, Compaction, ReadError, RoomAlarm, RoomBatch,
+    RoomKey, RoomReader, Store, StoreStats, UpkeepError,
 };
 use rusqlite::{Connection, Error, ErrorCode, Transaction, TransactionBehavior};
 
 use super::database::{self, Writing, is_damage, upkeep_error};
-use super::reader::SqliteReader;
+use super::reader::{SqliteReader, chunk, first_key};
 use super::shared::Shared;
 use super::upkeep::{self, Beside};
-use crate::batch::Group;
+use super::write;
+use crate::alarm;
+use crate::batch::{Applied, Group, only};
 use crate::directory::Directory;
-use crate::key::{VALUE, after_prefix, room_prefix};
+use crate::listing;
 use crate::space::Need;
 use crate::{SqliteOptions, StorageError};
 
@@ -60,11 +62,18 @@ impl SqliteStore {
         })
     }
 
-    /// Makes a group durable and returns the number of its first batch.
-    fn write(&self, writer: &mut Writer, group: &mut Group) -> Result<u64, CommitError> {
-        let writes = std::mem::take(&mut group.writes);
-        if !writes.is_empty() {
-            self.check_open()?;
+    fn apply(&self, mut group: Group) -> Vec<Result<CommitSeq, CommitError>> {
+        let mut writer = self.writer.lock();
+        let outcome = self.write(&mut writer, &mut group);
+        group.results(outcome)
+    }
+
+    /// Makes a group durable.
+    fn write(&self, writer: &mut Writer, group: &mut Group) -> Result<Applied, CommitError> {
+        self.check_open()?;
+        // What only deletes is not held back by a disk that is nearly full: that is how it becomes
+        // less so.
+        if group.grows() {
             let need = Need {
                 bytes: group.bytes,
                 amplification: WRITE_AMPLIFICATION,
@@ -72,15 +81,12 @@ impl SqliteStore {
             };
             need.check(&self.dir)?;
         }
-        self.transact(writer, group.len(), |transaction| {
-            for (key, written) in &writes {
-                match written {
-                    Some(value) => database::put(transaction, key, value)?,
-                    None => delete(transaction, key)?,
-                }
-            }
-            Ok(())
-        })
+        let rooms = std::mem::take(&mut group.rooms);
+        let first = self.transact(writer, group.len(), |transaction| {
+            let mut rooms = rooms.iter();
+            rooms.try_for_each(|(names, room)| write::room(transaction, names, room))
+        })?;
+        Ok(Applied::whole(first))
     }
 
     /// Runs one transaction, durable when this returns, that takes so many places in the sequence.
@@ -144,14 +150,34 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn commit(&self, batches: Vec<RoomBatch>) -> Vec<Result<CommitSeq, CommitError>> {
-        let mut group = Group::new(VALUE, batches);
-        let mut writer = self.writer.lock();
-        let outcome = self.write(&mut writer, &mut group);
-        group.results(outcome)
+        self.apply(Group::new(batches))
     }
 
     fn reader(&self, room: &RoomKey) -> Box<dyn RoomReader> {
         Box::new(SqliteReader::new(room, self.shared.clone()))
+    }
+
+    fn alarms(
+        &self,
+        after: Option<&RoomAlarm>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<RoomAlarm>, ReadError> {
+        let bounds = alarm::due_bounds(after, until_ms);
+        let found = self
+            .shared
+            .read(|connection| chunk(connection, &bounds, limit))?;
+        let alarms = found.into_iter().map(|(key, summed)| {
+            summed.checked(&key)?;
+            alarm::listed(&key)
+        });
+        alarms.collect()
+    }
+
+    fn rooms(&self, after: Option<&RoomKey>, limit: usize) -> Result<Vec<RoomKey>, ReadError> {
+        listing::rooms(after, limit, |bounds| {
+            self.shared.read(|connection| first_key(connection, bounds))
+        })
     }
 
     fn close(&self) -> Result<(), CommitError> {
@@ -167,15 +193,7 @@ impl Store for SqliteStore {
     }
 
     fn delete_room(&self, room: &RoomKey) -> Result<CommitSeq, CommitError> {
-        let low = room_prefix(VALUE, room);
-        let high = after_prefix(&low).unwrap_or_default();
-        let mut writer = self.writer.lock();
-        // Not held back by a disk that is nearly full: this is how it becomes less so.
-        let place = self.transact(&mut writer, 1, |transaction| {
-            let sql = "DELETE FROM entries WHERE key >= ?1 AND key < ?2";
-            transaction.execute(sql, [&low, &high]).map(|_| ())
-        });
-        place.map(CommitSeq)
+        only(self.apply(Group::forgetting(room)))
     }
 
     fn stats(&self) -> Result<StoreStats, UpkeepError> {
@@ -211,11 +229,6 @@ impl Drop for SqliteStore {
         // Readers may live on; they must not keep the files of a store that is gone.
         self.shared.end("the store is closed");
     }
-}
-
-fn delete(transaction: &Transaction<'_>, key: &[u8]) -> Result<(), Error> {
-    let sql = "DELETE FROM entries WHERE key = ?1";
-    transaction.prepare_cached(sql)?.execute([key]).map(|_| ())
 }
 
 /// Of something that fails before COMMIT: the transaction is rolled back.

@@ -7,10 +7,11 @@ use partykit_core::{BackupReport, CheckReport, Compaction, StoreStats, UpkeepErr
 use rusqlite::{Connection, Error, Row};
 
 use super::database::{connect_reader, upkeep_error};
-use super::reader::Summed;
+use super::reader::{Summed, find};
+use crate::alarm::{ALARM, DUE};
 use crate::directory::{Directory, folder_bytes};
 use crate::key::{VALUE, after_prefix};
-use crate::upkeep::{Archive, Tally};
+use crate::upkeep::{AlarmCheck, Archive, Tally};
 
 /// Reads a database that another process, or another part of this one, may be writing.
 pub(crate) struct Beside {
@@ -33,13 +34,17 @@ impl Beside {
             let mut tally = Tally::default();
             let sql = "SELECT key, length(value) FROM entries WHERE key >= ?1 AND key < ?2";
             let mut statement = connection.prepare(sql)?;
-            let mut rows = statement.query(values())?;
+            let mut rows = statement.query(of_kind(VALUE))?;
             while let Some(row) = rows.next()? {
                 tally.add(
                     row.get_ref(0)?.as_blob()?,
                     row.get::<_, i64>(1)?.unsigned_abs(),
                 );
             }
+            let sql = "SELECT count(*) FROM entries WHERE key >= ?1 AND key < ?2";
+            let count = |row: &Row<'_>| row.get::<_, i64>(0);
+            let alarms = connection.query_row(sql, of_kind(ALARM), count)?;
+            tally.alarms = alarms.unsigned_abs();
             Ok(tally)
         });
         let tally = tally.map_err(upkeep_error("count what is stored"))?;
@@ -54,6 +59,7 @@ impl Beside {
             backend: "sqlite",
             rooms: tally.rooms,
             keys: tally.keys,
+            alarms: tally.alarms,
             content_bytes: tally.bytes,
             disk_bytes: self.folder_bytes(),
             free_bytes: Some(free.map_err(upkeep_error("count free pages"))?),
@@ -78,14 +84,21 @@ impl Beside {
         let mut archive = Archive::create(file)?;
         let mut failed = None;
         let read = moment(&connection, |connection| {
-            each(connection, |key, summed| {
-                let added = match summed.checked(key) {
-                    Ok(value) => archive.add(key, &value),
-                    Err(error) => Err(error.into()),
-                };
-                failed = added.err();
-                failed.is_none()
-            })
+            for kind in [VALUE, ALARM] {
+                each(connection, kind, |key, summed| {
+                    let added = match summed.checked(key) {
+                        Ok(record) if kind == ALARM => archive.add_alarm(key, &record),
+                        Ok(value) => archive.add(key, &value),
+                        Err(error) => Err(error.into()),
+                    };
+                    failed = added.err();
+                    Ok(failed.is_none())
+                })?;
+                if failed.is_some() {
+                    break;
+                }
+            }
+            Ok(())
         });
         match failed {
             Some(error) => Err(error),
@@ -138,22 +151,23 @@ fn moment<T>(
     done.and_then(|done| ended.map(|()| done))
 }
 
-/// From the first key of a value to behind the last.
-fn values() -> [Vec<u8>; 2] {
-    [vec![VALUE], after_prefix(&[VALUE]).unwrap_or_default()]
+/// From the first key of a kind to behind the last.
+fn of_kind(kind: u8) -> [Vec<u8>; 2] {
+    [vec![kind], after_prefix(&[kind]).unwrap_or_default()]
 }
 
-/// Visits every value, in the order of keys, while it is wanted.
+/// Visits every entry of a kind, in the order of keys, while it is wanted.
 fn each(
     connection: &Connection,
-    mut visit: impl FnMut(&[u8], Summed) -> bool,
+    kind: u8,
+    mut visit: impl FnMut(&[u8], Summed) -> Result<bool, Error>,
 ) -> Result<(), Error> {
     let sql = "SELECT key, sum, value FROM entries WHERE key >= ?1 AND key < ?2 ORDER BY key";
     let mut statement = connection.prepare(sql)?;
-    let mut rows = statement.query(values())?;
+    let mut rows = statement.query(of_kind(kind))?;
     while let Some(row) = rows.next()? {
         let key = row.get_ref(0)?.as_blob()?;
-        if !visit(key, Summed::read(row, 1)?) {
+        if !visit(key, Summed::read(row, 1)?)? {
             break;
         }
     }
@@ -161,7 +175,7 @@ fn each(
 }
 
 fn check(connection: &Connection, report: &mut CheckReport) -> Result<(), Error> {
-    // The trees of the database first, then each value against its checksum.
+    // The trees of the database first, then each entry against its checksum and the others.
     let mut statement = connection.prepare("PRAGMA integrity_check")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -171,15 +185,37 @@ fn check(connection: &Connection, report: &mut CheckReport) -> Result<(), Error>
         }
     }
     let mut tally = Tally::default();
-    let read = each(connection, |key, summed| {
+    let read = each(connection, VALUE, |key, summed| {
         if !tally.add(key, 0) {
             report.problem(format!("the key `{}` is of no room", key.escape_ascii()));
         }
         if let Err(error) = summed.checked(key) {
             report.problem(error.to_string());
         }
-        true
+        Ok(true)
     });
     (report.rooms, report.keys) = (tally.rooms, tally.keys);
-    read
+    read?;
+    check_alarms(connection, report)
+}
+
+fn check_alarms(connection: &Connection, report: &mut CheckReport) -> Result<(), Error> {
+    // What stands there without its checksum is told where it is visited itself.
+    let get = |key: &[u8]| {
+        let found = find(connection, key)?;
+        Ok::<_, Error>(found.and_then(|found| found.checked(key).ok()))
+    };
+    for kind in [ALARM, DUE] {
+        each(connection, kind, |key, summed| {
+            match summed.checked(key) {
+                Err(error) => report.problem(error.to_string()),
+                Ok(record) if kind == ALARM => {
+                    AlarmCheck::new(report, get).record(key, &record)?;
+                }
+                Ok(_) => AlarmCheck::new(report, get).due(key)?,
+            }
+            Ok(true)
+        })?;
+    }
+    Ok(())
 }

@@ -1,9 +1,13 @@
-//! The file of a backup: every value of a store, in the order of keys, for any backend to restore.
+//! The file of a backup: every value of a store, in the order of keys, then every alarm, for any
+//! backend to restore.
 //!
 //! A line of text says what it is and in which version. Frames follow: length and checksum, four
 //! bytes each, then one byte for the kind and its contents. The checksum goes on from the one of
 //! the frame before, so that frames in another order, left out or repeated are noticed as changed
-//! bytes are. The last frame has the number of entries: a file without it is not whole.
+//! bytes are. The last frame has the number of values and that of alarms: a file without it is not
+//! whole. The index of alarms is left out; restoring makes it anew.
+//!
+//! Format 1 had no alarms, and one number in its last frame.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
@@ -11,18 +15,22 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use partykit_core::{BackupReport, UpkeepError};
-
 use tempfile::NamedTempFile;
 
 use crate::StorageError;
+use crate::alarm;
 use crate::directory::sync_directory;
+use crate::key::{VALUE, of_no_room, room_of};
 use crate::upkeep::Tally;
 
 const MAGIC: &str = "partykit-backup";
 /// The newest format that this program writes and reads.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
+/// The first that has alarms.
+const WITH_ALARMS: u32 = 2;
 
 const ENTRY: u8 = b'e';
+const ALARM: u8 = b'a';
 const END: u8 = b'z';
 
 /// Longest first line: magic, version and the end of the line.
@@ -70,20 +78,31 @@ impl Archive {
     /// Adds an entry by its raw key; keys come in their order.
     pub(crate) fn add(&mut self, key: &[u8], value: &[u8]) -> Result<(), UpkeepError> {
         if !self.tally.add(key, value.len() as u64) {
-            let text = format!("the key `{}` is of no room", key.escape_ascii());
-            return Err(UpkeepError::Corrupt(text));
+            return Err(of_no_room(key).into());
         }
         let len = (key.len() as u32).to_le_bytes();
         self.frame(ENTRY, &[&len, key, value])
     }
 
+    /// Adds an alarm by its raw key and its record; all of them come behind the values.
+    pub(crate) fn add_alarm(&mut self, key: &[u8], record: &[u8]) -> Result<(), UpkeepError> {
+        if room_of(key.get(1..).unwrap_or_default()).is_none() {
+            return Err(of_no_room(key).into());
+        }
+        alarm::read(key, record)?;
+        self.tally.alarms += 1;
+        let len = (key.len() as u32).to_le_bytes();
+        self.frame(ALARM, &[&len, key, record])
+    }
+
     /// Makes the file durable and gives it its name.
     pub(crate) fn finish(mut self) -> Result<BackupReport, UpkeepError> {
-        let keys = self.tally.keys.to_le_bytes();
-        self.frame(END, &[&keys])?;
+        let counts = [self.tally.keys, self.tally.alarms].map(u64::to_le_bytes);
+        self.frame(END, &[counts.as_flattened()])?;
         let report = BackupReport {
             rooms: self.tally.rooms,
             keys: self.tally.keys,
+            alarms: self.tally.alarms,
             file_bytes: self.written,
         };
         let path = self.path;
@@ -142,8 +161,11 @@ fn failed(path: &Path, error: &io::Error) -> UpkeepError {
 pub(crate) struct Entries {
     file: BufReader<File>,
     path: PathBuf,
+    version: u32,
     sum: u32,
-    read: u64,
+    /// So far.
+    values: u64,
+    alarms: u64,
     ended: bool,
 }
 
@@ -171,11 +193,13 @@ impl Entries {
                 found,
                 supported: VERSION,
             }),
-            Some(_) => Ok(Self {
+            Some(version) => Ok(Self {
                 file,
                 path: file_name,
+                version,
                 sum: 0,
-                read: 0,
+                values: 0,
+                alarms: 0,
                 ended: false,
             }),
         }
@@ -196,16 +220,31 @@ impl Entries {
         if self.sum != sum {
             return Err(self.damaged("a checksum is wrong"));
         }
-        match frame.split_first() {
-            Some((&ENTRY, rest)) => {
-                self.read += 1;
-                let entry = split_entry(rest);
-                let entry = entry.ok_or_else(|| self.damaged("an entry cannot be understood"))?;
-                Ok(Some(entry))
-            }
-            Some((&END, rest)) if rest == self.read.to_le_bytes() => self.at_end().map(|()| None),
-            _ => Err(self.damaged("a frame cannot be understood")),
+        let (kind, rest) = match frame.split_first() {
+            Some((kind, rest)) => (*kind, rest),
+            None => return Err(self.damaged("a frame is empty")),
+        };
+        let of = match kind {
+            ENTRY => VALUE,
+            ALARM if self.version >= WITH_ALARMS => alarm::ALARM,
+            END if rest == self.counts() => return self.at_end().map(|()| None),
+            _ => return Err(self.damaged("a frame cannot be understood")),
+        };
+        let entry = split_entry(rest).filter(|(key, _)| key.first() == Some(&of));
+        let entry = entry.ok_or_else(|| self.damaged("an entry cannot be understood"))?;
+        match of {
+            VALUE => self.values += 1,
+            _ => self.alarms += 1,
         }
+        Ok(Some(entry))
+    }
+
+    /// What the last frame must have.
+    fn counts(&self) -> Vec<u8> {
+        let numbers = [self.values, self.alarms];
+        let known = if self.version >= WITH_ALARMS { 2 } else { 1 };
+        let numbers = numbers.iter().take(known);
+        numbers.flat_map(|number| number.to_le_bytes()).collect()
     }
 
     fn at_end(&mut self) -> Result<(), StorageError> {
@@ -234,7 +273,7 @@ impl Entries {
     fn damaged(&self, what: &str) -> StorageError {
         StorageError::DamagedBackup {
             file: self.path.clone(),
-            what: format!("{what} after {} entries", self.read),
+            what: format!("{what} after {} entries", self.values + self.alarms),
         }
     }
 }

@@ -9,15 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use partykit_core::{
-    PartyName, ProjectName, RoomBatch, RoomId, RoomKey, Store, UpkeepError, WriteOp,
-};
+use partykit_core::{RoomBatch, RoomKey, Store, UpkeepError, WriteOp};
 
 use super::archive::Entries;
 use crate::StorageError;
+use crate::alarm::{self, ALARM};
 use crate::config::{StorageConfig, open};
 use crate::directory::{Directory, sync_directory};
-use crate::key::{VALUE, split};
+use crate::key::{room_of, shown, split};
 use crate::upkeep::Tally;
 
 /// Written at once: large enough that syncs do not count, small against any memory.
@@ -33,6 +32,8 @@ pub struct RestoreReport {
     pub rooms: u64,
     /// Of all rooms.
     pub keys: u64,
+    /// Pending, of all rooms.
+    pub alarms: u64,
     /// Keys and values as rooms wrote them.
     pub content_bytes: u64,
 }
@@ -82,6 +83,7 @@ fn build(file: &Path, dir: &Path, backend: &str) -> Result<RestoreReport, Storag
     Ok(RestoreReport {
         rooms: tally.rooms,
         keys: tally.keys,
+        alarms: tally.alarms,
         content_bytes: tally.bytes,
     })
 }
@@ -91,12 +93,15 @@ fn fill(store: &Arc<dyn Store>, file: &Path) -> Result<Tally, StorageError> {
     let (mut batches, mut bytes) = (Vec::new(), 0);
     for entry in Entries::open(file)? {
         let (raw, value) = entry?;
-        tally.add(&raw, value.len() as u64);
         bytes += raw.len() + value.len();
+        match raw.first() {
+            Some(&ALARM) => tally.alarms += 1,
+            _ => drop(tally.add(&raw, value.len() as u64)),
+        }
         let Some((room, write)) = parse(&raw, value) else {
             return Err(StorageError::DamagedBackup {
                 file: file.to_owned(),
-                what: format!("the key `{}` is of no room", raw.escape_ascii()),
+                what: format!("the key {} is of no room", shown(&raw)),
             });
         };
         push(&mut batches, room, write);
@@ -128,17 +133,17 @@ fn commit(store: &Arc<dyn Store>, batches: Vec<RoomBatch>) -> Result<(), Storage
 }
 
 fn parse(raw: &[u8], value: Bytes) -> Option<(RoomKey, WriteOp)> {
-    let (room, key) = split(raw)?;
-    let names = room.strip_prefix(&[VALUE])?;
-    let mut names = names.split(|byte| *byte == u8::MAX);
-    let mut name = || std::str::from_utf8(names.next()?).ok();
-    let room = RoomKey {
-        project: ProjectName::parse(name()?).ok()?,
-        party: PartyName::parse(name()?).ok()?,
-        room: RoomId::parse(name()?).ok()?,
+    let (prefix, key) = split(raw)?;
+    let (kind, names) = prefix.split_first()?;
+    let room = room_of(names)?;
+    let write = match *kind {
+        ALARM => WriteOp::Alarm(Some(alarm::parse(&value)?)),
+        _ => WriteOp::Put {
+            key: std::str::from_utf8(key).ok()?.to_owned(),
+            value,
+        },
     };
-    let key = std::str::from_utf8(key).ok()?.to_owned();
-    Some((room, WriteOp::Put { key, value }))
+    Some((room, write))
 }
 
 fn failed(reason: String) -> StorageError {

@@ -7,6 +7,7 @@ pub(crate) struct Tally {
     pub(crate) rooms: u64,
     pub(crate) keys: u64,
     pub(crate) bytes: u64,
+    pub(crate) alarms: u64,
     /// Prefix of the room of the last key.
     room: Vec<u8>,
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use partykit_core::{CommitError, CommitSeq, RoomBatch, RoomKey, RoomReader, Store};
+use partykit_core::{
+    CommitError, CommitSeq, ReadError, RoomAlarm, RoomBatch, RoomKey, RoomReader, Store,
+};
 use partykit_storage::conformance::{batch, get, put, room};
 use partykit_storage::{CommitLane, Committer, Fault, FaultyStore, OnDone};
 
@@ -212,6 +214,14 @@ impl Store for Panicking {
     }
 
     fn reader(&self, _: &RoomKey) -> Box<dyn RoomReader> {
+        unreachable!("this test reads nothing")
+    }
+
+    fn alarms(&self, _: Option<&RoomAlarm>, _: u64, _: usize) -> Result<Vec<RoomAlarm>, ReadError> {
+        unreachable!("this test reads nothing")
+    }
+
+    fn rooms(&self, _: Option<&RoomKey>, _: usize) -> Result<Vec<RoomKey>, ReadError> {
         unreachable!("this test reads nothing")
     }
 

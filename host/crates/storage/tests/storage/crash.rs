@@ -1,7 +1,7 @@
-//! A process that is killed while many rooms commit: what it had acknowledged is there, no batch is
-//! there in part, and the store opens. This cannot tell a store that syncs from one that does not
-//! (`power` does): the kernel keeps the pages of a killed process. What it sees is the engine
-//! itself, at moments that no test chooses.
+//! A process that is killed while many rooms commit: what it had acknowledged is there, its alarms
+//! are still pending, no batch is there in part, and the store opens. This cannot tell a store that
+//! syncs from one that does not (`power` does): the kernel keeps the pages of a killed process.
+//! What it sees is the engine itself, at moments that no test chooses.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -11,8 +11,10 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use bytes::Bytes;
-use partykit_core::{Store, WriteOp};
-use partykit_storage::conformance::{Random, batch, delete, get, put, room};
+use partykit_core::{RoomAlarm, Store, WriteOp};
+use partykit_storage::conformance::{
+    Random, alarm, alarm_of, batch, delete, delete_all, get, no_alarm, pending, put, room,
+};
 use partykit_storage::{Committer, StorageConfig, open};
 
 use crate::long;
@@ -38,11 +40,31 @@ fn large(number: usize, round: u64) -> Option<Bytes> {
     (!round.is_multiple_of(3)).then(|| Bytes::from(vec![round as u8; len]))
 }
 
+/// Another one in each round, sometimes one that other rooms have too, and in every fourth none.
+fn due(number: usize, round: u64) -> Option<u64> {
+    let at_ms = round * 10 + number as u64 % 3;
+    (round != 0 && !round.is_multiple_of(4)).then_some(at_ms)
+}
+
 /// The writes of a room's round: they fit together or the batch is there in part.
 fn writes(number: usize, round: u64) -> Vec<WriteOp> {
     let text = round.to_string();
     let large = large(number, round).map_or_else(|| delete("large"), |value| put("large", value));
-    vec![put("round", text.clone()), large, put("same", text)]
+    let alarm = due(number, round).map_or_else(no_alarm, alarm);
+    let begin = vec![put(&format!("of {round}"), "1"), put("round", "another")];
+    // Everything goes in every third round, what this one has written too.
+    let cleared = if round.is_multiple_of(3) {
+        vec![delete_all()]
+    } else {
+        Vec::new()
+    };
+    let rest = vec![put("round", text.clone()), large, alarm, put("same", text)];
+    [begin, cleared, rest].concat()
+}
+
+/// Whether a key of an earlier round is there: those since everything went.
+fn keeps(round: u64, of: u64) -> bool {
+    of <= round && of > round / 3 * 3
 }
 
 fn round_of(store: &dyn Store, number: usize, key: &str) -> u64 {
@@ -112,23 +134,39 @@ fn run_and_kill(backend: &str, dir: &Path, after: usize) -> BTreeMap<usize, u64>
     last
 }
 
-/// The rounds of all rooms, each whole and at least what was acknowledged.
+/// The rounds of all rooms, each whole and at least what was acknowledged, with their alarms.
 fn check(backend: &str, dir: &Path, acknowledged: &BTreeMap<usize, u64>, what: &str) {
     let store = store(backend, dir);
+    let mut alarms = Vec::new();
     for number in 0..ROOMS {
         let round = round_of(&*store, number, "round");
         let last = acknowledged.get(&number).copied().unwrap_or(0);
         let what = format!("{what}, room {number}: {round} after {last}");
         assert!(round == last || round == last + 1, "{what}");
         assert_eq!(round_of(&*store, number, "same"), round, "{what}");
-        let value = get(&*store, &room(&name(number)), "large");
+        let room = room(&name(number));
+        let value = get(&*store, &room, "large");
         let expected = if round == 0 {
             None
         } else {
             large(number, round)
         };
         assert!(value == expected, "{what}: the large value differs");
+        for of in round.saturating_sub(4).max(1)..=round + 1 {
+            let found = get(&*store, &room, &format!("of {of}")).is_some();
+            assert_eq!(found, keeps(round, of), "{what}: the key of {of}");
+        }
+        let at_ms = alarm_of(&*store, &room).map(|alarm| alarm.at_ms);
+        assert_eq!(at_ms, due(number, round), "{what}: its alarm");
+        alarms.extend(at_ms.map(|at_ms| RoomAlarm { at_ms, room }));
     }
+    let found = pending(&*store);
+    assert!(found.is_sorted_by_key(|alarm| alarm.at_ms), "{what}");
+    let by_room = |mut alarms: Vec<RoomAlarm>| {
+        alarms.sort_unstable_by(|a, b| a.room.cmp(&b.room));
+        alarms
+    };
+    assert_eq!(by_room(found), by_room(alarms), "{what}: what is pending");
     let report = store.check().unwrap();
     assert!(report.is_sound(), "{what}: {report:?}");
     store.close().unwrap();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use partykit_core::{CommitError, CommitSeq, ReadError, RoomKey, Store};
-use partykit_storage::conformance::{batch, get, put, room};
+use partykit_storage::conformance::{alarm, alarm_of, batch, get, pending, put, room};
 use partykit_storage::{Committer, SledOptions, SqliteOptions, StorageConfig, StorageError, open};
 
 use crate::recorder::{self, Failing, Failure};
@@ -345,6 +345,56 @@ fn sqlite_notices_a_changed_byte_of_one_value_and_reads_the_others() {
     store.delete_room(&a).unwrap();
     commit(&*store, &a, "new").unwrap();
     assert!(store.check().unwrap().is_sound());
+}
+
+/// A changed byte of an alarm's record, or of its place in the index.
+#[test]
+fn sqlite_notices_a_damaged_alarm_and_setting_it_anew_mends_it() {
+    const AT_MS: u64 = 0x0102_0304_0506_0708;
+    let names = b"suite\xffmain\xffa\xff";
+    let record = [&AT_MS.to_be_bytes()[..], &[0; 4]].concat();
+    let due = [b"t", &AT_MS.to_be_bytes()[..], names].concat();
+    for (what, bytes, at) in [("the record", record, 10), ("the index", due, 3)] {
+        let (_temp, dir) = folder();
+        let store = sqlite(&dir);
+        let (a, b) = (room("a"), room("b"));
+        let group = vec![batch(&a, vec![alarm(AT_MS)]), batch(&b, vec![alarm(1)])];
+        assert!(store.commit(group).iter().all(Result::is_ok));
+        store.close().unwrap();
+        drop(store);
+        let file = dir.join("sqlite/store.db");
+        overwrite(&file, find(&file, &bytes) + at, &[0x55]);
+        let store = sqlite(&dir);
+        let report = store.check().unwrap();
+        assert!(!report.is_sound(), "{what}: {report:?}");
+        if what == "the record" {
+            let read = store.reader(&a).alarm();
+            assert!(
+                matches!(&read, Err(ReadError::Corrupt(text)) if text.contains("checksum")),
+                "{read:?}"
+            );
+            let refused = store.backup(&dir.join("backup")).unwrap_err().to_string();
+            assert!(refused.contains("damaged"), "{refused}");
+            let set = store.commit(vec![batch(&a, vec![alarm(9)])]);
+            assert!(set[0].is_ok(), "{set:?}");
+        } else {
+            // Its time is not the one that the room has: nothing is told as due that is not.
+            let listed = store.alarms(None, u64::MAX, 10);
+            assert!(matches!(listed, Err(ReadError::Corrupt(_))), "{listed:?}");
+            assert_eq!(alarm_of(&*store, &a).unwrap().at_ms, AT_MS);
+            let (backup, new) = (dir.join("backup"), dir.join("new"));
+            store.backup(&backup).unwrap();
+            store.close().unwrap();
+            partykit_storage::upkeep::restore(&backup, &new, "sqlite").unwrap();
+            let store = sqlite(&new);
+            assert_eq!(pending(&*store).len(), 2);
+            assert!(store.check().unwrap().is_sound());
+            continue;
+        }
+        let due: Vec<u64> = pending(&*store).iter().map(|alarm| alarm.at_ms).collect();
+        assert_eq!(due, [1, 9], "{what}");
+        assert!(store.check().unwrap().is_sound(), "{what}");
+    }
 }
 
 #[test]

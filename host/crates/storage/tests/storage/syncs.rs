@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use partykit_core::{RoomBatch, Store};
-use partykit_storage::conformance::{batch, put, room};
+use partykit_storage::conformance::{alarm, batch, delete_all, put, room};
 
 use crate::recorder::{self, Call, What};
 use crate::{memory, sled, sqlite};
@@ -28,12 +28,22 @@ fn is(call: &Call, what: What, file: &str) -> bool {
 
 const GROUPS: usize = 50;
 
-/// One group of eight rooms, sometimes large.
+/// One group of eight rooms, sometimes large, sometimes in the place of everything before it. Each
+/// room has an alarm, at the time of other rooms or at its own.
 fn group(round: usize) -> Vec<RoomBatch> {
     let len = if round.is_multiple_of(5) { 300_000 } else { 10 };
     let large = vec![round as u8; len];
-    let of_room = |name| batch(&room(name), vec![put("k", large.clone())]);
-    ["a", "b", "c", "d", "e", "f", "g", "h"].map(of_room).into()
+    let of_room = |name: &str| {
+        let at_ms = round as u64 % 3 + name.len() as u64;
+        let mut writes = vec![put("k", large.clone()), alarm(at_ms)];
+        if round.is_multiple_of(7) {
+            writes.insert(0, delete_all());
+        }
+        batch(&room(name), writes)
+    };
+    ["a", "b", "c", "d", "ee", "ff", "ggg", "hhh"]
+        .map(of_room)
+        .into()
 }
 
 #[test]

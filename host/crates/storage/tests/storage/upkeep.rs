@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use partykit_core::{Entry, Range, Store, UpkeepError};
-use partykit_storage::conformance::{Random, batch, delete, entries, get, put, room};
+use partykit_core::{Alarm, Entry, Range, RoomAlarm, Store, UpkeepError, WriteOp};
+use partykit_storage::conformance::{
+    Random, alarm, alarm_of, batch, delete, entries, get, pending, put, room,
+};
 use partykit_storage::{StorageConfig, StorageError, open, upkeep};
 
 use crate::{memory, sled, sqlite};
 
 const ROOMS: [&str; 4] = ["a", "aa", "r/\u{10ffff}", "z"];
 
-/// Small and large values, odd keys, one room emptied again.
+/// Small and large values, odd keys, one room emptied again; alarms beside values and alone.
 fn fill(store: &dyn Store) {
     let mut random = Random::new(0xbac);
     for name in ROOMS {
@@ -29,13 +31,28 @@ fn fill(store: &dyn Store) {
     let gone = room("gone");
     assert!(store.commit(vec![batch(&gone, vec![put("k", "1")])])[0].is_ok());
     assert!(store.commit(vec![batch(&gone, vec![delete("k")])])[0].is_ok());
+    let retry = Alarm {
+        at_ms: 500,
+        failures: 3,
+    };
+    let alarms = vec![
+        batch(&room("a"), vec![alarm(u64::MAX)]),
+        batch(&room("z"), vec![alarm(500)]),
+        batch(&room("only"), vec![WriteOp::Alarm(Some(retry))]),
+    ];
+    assert!(store.commit(alarms).iter().all(Result::is_ok));
 }
 
-fn contents(store: &dyn Store) -> Vec<Vec<Entry>> {
-    let rooms = ROOMS.iter().chain(&["gone", "k"]);
-    rooms
-        .map(|name| entries(store, &room(name), &Range::default()))
-        .collect()
+type Contents = (Vec<(Vec<Entry>, Option<Alarm>)>, Vec<RoomAlarm>);
+
+fn contents(store: &dyn Store) -> Contents {
+    let rooms = ROOMS.iter().chain(&["gone", "k", "only"]);
+    let of_room = |name: &&str| {
+        let room = room(name);
+        let values = entries(store, &room, &Range::default());
+        (values, alarm_of(store, &room))
+    };
+    (rooms.map(of_room).collect(), pending(store))
 }
 
 fn restored(file: &Path, dir: &Path, backend: &str) -> Arc<dyn Store> {
@@ -56,7 +73,7 @@ fn a_backup_of_any_backend_can_be_restored_with_any_other() {
         fill(&**store);
         let file = temp.path().join(format!("{name}.backup"));
         let report = store.backup(&file).unwrap();
-        assert_eq!(report.rooms, ROOMS.len() as u64, "{name}");
+        assert_eq!((report.rooms, report.alarms), (4, 3), "{name}");
         assert_eq!(report.file_bytes, fs::metadata(&file).unwrap().len());
         for backend in ["sled", "sqlite"] {
             let dir = temp.path().join(format!("{name}-{backend}"));
@@ -84,6 +101,27 @@ fn a_backup_of_format_1_can_be_restored() {
     let large = Bytes::from(vec![7; 20_000]);
     assert!(get(&*store, &room("b"), "large").unwrap() == large);
     assert_eq!(store.stats().unwrap().keys, 3);
+    assert_eq!(pending(&*store), []);
+    // It can have alarms from now on.
+    assert!(store.commit(vec![batch(&room("a"), vec![alarm(5)])])[0].is_ok());
+    assert_eq!(pending(&*store).len(), 1);
+}
+
+#[test]
+fn a_backup_of_format_2_can_be_restored() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/storage/fixtures/backup-2");
+    let temp = tempfile::tempdir().unwrap();
+    let store = restored(&file, &temp.path().join("store"), "sqlite");
+    assert_eq!(get(&*store, &room("a"), "greeting").unwrap(), "hello");
+    let alarm = |at_ms, failures| Some(Alarm { at_ms, failures });
+    assert_eq!(alarm_of(&*store, &room("a")), alarm(1_795_700_000_000, 0));
+    assert_eq!(alarm_of(&*store, &room("only")), alarm(7, 2));
+    let due: Vec<u64> = pending(&*store).iter().map(|alarm| alarm.at_ms).collect();
+    assert_eq!(due, [7, 1_795_700_000_000]);
+    // Written anew it is the same file.
+    let again = temp.path().join("again");
+    store.backup(&again).unwrap();
+    assert!(fs::read(again).unwrap() == fs::read(file).unwrap());
 }
 
 #[test]
@@ -145,6 +183,8 @@ fn backup_file(dir: &Path) -> (PathBuf, Vec<u8>) {
         .map(|key| put(&key.to_string(), vec![key; 50]))
         .collect();
     store.commit(vec![batch(&room("a"), writes)]);
+    let alarms = [("a", 5), ("b", 6)].map(|(name, at_ms)| batch(&room(name), vec![alarm(at_ms)]));
+    store.commit(alarms.into());
     store.backup(&file).unwrap();
     let bytes = fs::read(&file).unwrap();
     (file, bytes)
@@ -177,7 +217,7 @@ fn a_backup_that_was_cut_changed_or_made_longer_is_refused_before_anything_is_ma
     }
     refused("something behind its end", &[&bytes[..], b"x"].concat());
     // Frames are those of two entries, whole, but in another order.
-    let head = "partykit-backup 1\n".len();
+    let head = "partykit-backup 2\n".len();
     let frame = |at: usize| 8 + u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
     let (first, second) = (head, head + frame(head));
     let third = second + frame(second);
@@ -186,6 +226,9 @@ fn a_backup_that_was_cut_changed_or_made_longer_is_refused_before_anything_is_ma
     refused("two entries swapped", &swapped);
     let without = [&bytes[..second], &bytes[third..]].concat();
     refused("an entry left out", &without);
+    // A file of format 1 has no alarms, whatever it says.
+    let older = [&b"partykit-backup 1"[..], &bytes[head - 1..]].concat();
+    refused("alarms in format 1", &older);
     fs::write(&file, &bytes).unwrap();
     upkeep::restore(&file, &dir, "sqlite").unwrap();
 }
@@ -202,7 +245,7 @@ fn a_newer_backup_and_something_else_are_told_apart() {
             .to_string()
     };
     assert!(
-        told("partykit-backup 2\n...").contains("format 2, this program knows formats up to 1")
+        told("partykit-backup 3\n...").contains("format 3, this program knows formats up to 2")
     );
     assert!(told("SQLite format 3\0").contains("is no backup of a store"));
     assert!(told("").contains("is no backup of a store"));
@@ -259,9 +302,10 @@ fn beside_a_host_sqlite_is_counted_checked_and_backed_up_and_sled_is_not() {
     let serving = [sqlite(&one), sled(&two)];
     serving.iter().for_each(|store| fill(&**store));
     let stats = upkeep::stats(&one).unwrap();
-    assert_eq!((stats.backend, stats.rooms), ("sqlite", 4));
+    assert_eq!((stats.backend, stats.rooms, stats.alarms), ("sqlite", 4, 3));
     assert!(stats.disk_bytes > stats.content_bytes, "{stats:?}");
-    assert!(upkeep::check(&one).unwrap().is_sound());
+    let report = upkeep::check(&one).unwrap();
+    assert!(report.is_sound() && report.alarms == 3, "{report:?}");
     upkeep::backup(&one, &temp.path().join("backup")).unwrap();
     let locked = |error: StorageError| matches!(error, StorageError::Locked { .. });
     assert!(locked(upkeep::compact(&one).unwrap_err()));
@@ -274,6 +318,7 @@ fn beside_a_host_sqlite_is_counted_checked_and_backed_up_and_sled_is_not() {
     );
     let report = upkeep::check(&two).unwrap();
     assert!(report.is_sound() && report.keys == stats.keys, "{report:?}");
+    assert_eq!((stats.alarms, report.alarms), (3, 3));
     assert!(upkeep::compact(&one).is_ok());
 }
 
@@ -287,7 +332,7 @@ fn compacting_gives_space_back_or_says_what_to_do_instead() {
         assert!(store.commit(vec![write])[0].is_ok());
     }
     store.delete_room(&room("r")).unwrap();
-    store.commit(vec![batch(&room("s"), vec![put("k", "kept")])]);
+    store.commit(vec![batch(&room("s"), vec![put("k", "kept"), alarm(9)])]);
     assert!(store.stats().unwrap().free_bytes > Some(5_000_000));
     let done = store.compact().unwrap();
     assert!(
@@ -295,6 +340,8 @@ fn compacting_gives_space_back_or_says_what_to_do_instead() {
         "{done:?}"
     );
     assert_eq!(get(&*store, &room("s"), "k").unwrap(), "kept");
+    assert_eq!(pending(&*store).len(), 1);
+    assert!(store.check().unwrap().is_sound());
     store.commit(vec![batch(&room("s"), vec![put("k", "written")])]);
     store.close().unwrap();
     assert_eq!(get(&*sqlite(&one), &room("s"), "k").unwrap(), "written");

@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use partykit_core::{Range, RoomBatch, RoomKey, Store, UpkeepError, WriteOp};
-use partykit_storage::conformance::{Random, batch, delete, put, room};
+use partykit_core::{Alarm, Range, RoomAlarm, RoomBatch, RoomKey, Store, UpkeepError, WriteOp};
+use partykit_storage::conformance::{Random, batch, delete, delete_all, no_alarm, put, room};
 
 use crate::trace::{Mark, Watch};
 
 const ROOMS: [&str; 5] = ["a", "aa", "b", "c", "d"];
 
-type State = BTreeMap<String, Bytes>;
+/// What a room has.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct State {
+    values: BTreeMap<String, Bytes>,
+    alarm: Option<Alarm>,
+}
 
 /// One room: all the states it has had, and by which commit each came.
 struct RoomHistory {
@@ -58,7 +63,7 @@ impl Load {
         if random.below(25) == 0 {
             let which = random.below(self.rooms.len());
             let room = &mut self.rooms[which];
-            room.states.push((number, State::new()));
+            room.states.push((number, State::default()));
             watch.mark(Mark::Begun(number));
             store.delete_room(&room.key).unwrap();
         } else {
@@ -90,8 +95,11 @@ impl Load {
         acknowledged: usize,
         begun: usize,
     ) -> Result<(), String> {
+        let mut alarms = Vec::new();
         for room in &self.rooms {
             let found = read(&**store, &room.key)?;
+            let at_ms = found.alarm.map(|alarm| alarm.at_ms);
+            alarms.extend(at_ms.map(|at_ms| (at_ms, room.key.clone())));
             let first = room
                 .states
                 .iter()
@@ -103,7 +111,19 @@ impl Load {
                 return Err(room.what_is_wrong(&found, acknowledged, begun));
             }
         }
-        Ok(())
+        let pending = store.alarms(None, u64::MAX, usize::MAX);
+        let pending = pending.map_err(|error| format!("what is pending: {error}"))?;
+        let pending = pending.into_iter();
+        let mut pending: Vec<_> = pending
+            .map(|RoomAlarm { at_ms, room }| (at_ms, room))
+            .collect();
+        pending.sort_unstable();
+        alarms.sort_unstable();
+        if pending == alarms {
+            Ok(())
+        } else {
+            Err(format!("{pending:?} are pending, set are {alarms:?}"))
+        }
     }
 }
 
@@ -112,7 +132,11 @@ impl RoomHistory {
         let earlier = self.states.iter().find(|(_, state)| state == found);
         let what = match earlier {
             Some((number, _)) => format!("is as after commit {number}"),
-            None => format!("has {} keys in a mixture of states", found.len()),
+            None => format!(
+                "has {} keys and the alarm {:?} in a mixture of states",
+                found.values.len(),
+                found.alarm
+            ),
         };
         let room = &self.key;
         format!("{room} {what}; {acknowledged} were acknowledged, {begun} begun")
@@ -120,9 +144,25 @@ impl RoomHistory {
 }
 
 fn write(state: &mut State, large_one_in: usize, random: &mut Random) -> WriteOp {
+    match random.below(40) {
+        0 => {
+            state.values.clear();
+            return delete_all();
+        }
+        1 => {
+            state.alarm = None;
+            return no_alarm();
+        }
+        2..=6 => {
+            let (at_ms, failures) = (random.below(50) as u64, random.below(4) as u32);
+            state.alarm = Some(Alarm { at_ms, failures });
+            return WriteOp::Alarm(state.alarm);
+        }
+        _ => {}
+    }
     let key = format!("key{:02}", random.below(24));
     if random.below(4) == 0 {
-        state.remove(&key);
+        state.values.remove(&key);
         return delete(&key);
     }
     let len = match (random.below(large_one_in), random.below(8)) {
@@ -132,12 +172,16 @@ fn write(state: &mut State, large_one_in: usize, random: &mut Random) -> WriteOp
     };
     let first = random.below(256);
     let value: Bytes = (0..len).map(|at| (first + at / 7 + at) as u8).collect();
-    state.insert(key.clone(), value.clone());
+    state.values.insert(key.clone(), value.clone());
     put(&key, value)
 }
 
 fn read(store: &dyn Store, room: &RoomKey) -> Result<State, String> {
-    let entries = store.reader(room).range(&Range::default());
-    let entries: Result<State, _> = entries.collect();
-    entries.map_err(|error| format!("{room} cannot be read: {error}"))
+    let reader = store.reader(room);
+    let failed = |error| format!("{room} cannot be read: {error}");
+    let values: Result<_, _> = reader.range(&Range::default()).collect();
+    Ok(State {
+        values: values.map_err(failed)?,
+        alarm: reader.alarm().map_err(failed)?,
+    })
 }
