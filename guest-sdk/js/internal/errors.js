@@ -3,6 +3,7 @@
 
 import { inspect } from "./inspect.js";
 import { native } from "./native.js";
+import { includes, isInteger } from "./own.js";
 
 /** @typedef {{ message: string, detail: string, status: number }} Failure */
 
@@ -39,7 +40,7 @@ export function detailOf(error) {
   try {
     return inspect(error);
   } catch {
-    return "an error that cannot be shown";
+    return typeof error === "string" ? error : "an error that cannot be shown";
   }
 }
 
@@ -47,8 +48,8 @@ export function detailOf(error) {
 function statusOf(error) {
   try {
     const code = error !== null && typeof error === "object" && "code" in error ? error.code : 0;
-    const valid = typeof code === "number" && Number.isInteger(code) && code >= 200 && code <= 599;
-    return valid && !BODILESS.includes(code) ? code : 0;
+    const valid = typeof code === "number" && isInteger(code) && code >= 200 && code <= 599;
+    return valid && !includes(BODILESS, code) ? code : 0;
   } catch {
     return 0;
   }

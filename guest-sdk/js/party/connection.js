@@ -6,6 +6,7 @@
 
 import { windowOf } from "../internal/bytes.js";
 import { native } from "../internal/native.js";
+import { includes, isArray, OwnError, OwnTypeError, Table } from "../internal/own.js";
 import { EventTarget, hasListeners as hears } from "../web/events.js";
 import { closeArguments } from "./close.js";
 
@@ -45,7 +46,7 @@ export class Connection extends EventTarget {
     setTags = (connection, tags) => {
       connection.#tags = tags;
     };
-    hasTag = (connection, tag) => connection.#tags.includes(tag);
+    hasTag = (connection, tag) => includes(connection.#tags, tag);
   }
 
   #handle;
@@ -58,7 +59,7 @@ export class Connection extends EventTarget {
   #attachment;
   /** @type {string[]} */
   #tags = [];
-  /** The listeners that are set as attributes, by type. @type {Map<string, any> | undefined} */
+  /** The listeners that are set as attributes, by type. @type {Table<string, any> | undefined} */
   #attributes;
 
   /**
@@ -131,7 +132,7 @@ export class Connection extends EventTarget {
    * @param {string | ArrayBuffer | ArrayBufferView} message
    */
   send(message) {
-    if (this.#closed) throw new TypeError("Can't call WebSocket send() after close().");
+    if (this.#closed) throw new OwnTypeError("Can't call WebSocket send() after close().");
     if (typeof message === "string") {
       sendText(this.#handle, message);
       return;
@@ -179,7 +180,7 @@ export class Connection extends EventTarget {
 
   /** @param {string} type @param {unknown} callback */
   #attribute(type, callback) {
-    this.#attributes ??= new Map();
+    this.#attributes ??= new Table();
     const before = this.#attributes.get(type);
     if (before !== undefined) this.removeEventListener(type, before);
     this.#attributes.delete(type);
@@ -200,7 +201,7 @@ for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED }
 function checkAttachment(value) {
   const bytes = native.value.serialize(value);
   if (bytes.byteLength > ATTACHMENT_BYTES_MAX) {
-    throw new Error(
+    throw new OwnError(
       `A WebSocket 'attachment' cannot be larger than ${ATTACHMENT_BYTES_MAX} bytes.` +
         `'attachment' was ${bytes.byteLength} bytes.`,
     );
@@ -217,20 +218,28 @@ function checkAttachment(value) {
  * @returns {string[]}
  */
 export function tagsOf(id, given, hibernates) {
-  const tags = [id, .../** @type {Iterable<any>} */ (given ?? [])].filter(
-    (tag, index) => index === 0 || tag !== id,
-  );
-  if (!hibernates) return tags.filter((tag) => typeof tag === "string");
-  if (tags.length > TAGS_MAX) {
-    throw new Error("A connection can only have 10 tags, including the default id tag.");
+  /** @type {ArrayLike<any>} */
+  const list = given === undefined || given === null || isArray(given)
+    ? given ?? []
+    : [.../** @type {Iterable<any>} */ (given)];
+  /** @type {any[]} */
+  const tags = [id];
+  for (let index = 0; index < list.length; index++) {
+    const tag = list[index];
+    if (tag !== id && (hibernates || typeof tag === "string")) tags[tags.length] = tag;
   }
-  for (const tag of tags) {
+  if (!hibernates) return tags;
+  if (tags.length > TAGS_MAX) {
+    throw new OwnError("A connection can only have 10 tags, including the default id tag.");
+  }
+  for (let index = 0; index < tags.length; index++) {
+    const tag = tags[index];
     if (typeof tag !== "string") {
-      throw new Error(`A connection tag must be a string. Received: ${tag}`);
+      throw new OwnError(`A connection tag must be a string. Received: ${tag}`);
     }
-    if (tag === "") throw new Error("A connection tag must not be an empty string.");
+    if (tag === "") throw new OwnError("A connection tag must not be an empty string.");
     if (tag.length > TAG_LENGTH_MAX) {
-      throw new Error(`A connection tag must not exceed ${TAG_LENGTH_MAX} characters`);
+      throw new OwnError(`A connection tag must not exceed ${TAG_LENGTH_MAX} characters`);
     }
   }
   return tags;

@@ -7,7 +7,9 @@
 import { incomingRequest } from "../web/request.js";
 import { Response } from "../web/response.js";
 import { Connection } from "./connection.js";
+import { Party } from "./dispatch.js";
 import { Connections, makeRoom } from "./room.js";
+import { Section } from "./sections.js";
 
 /** @type {unknown[]} */
 const kept = [];
@@ -20,9 +22,11 @@ export function rehearse() {
   connections.join(connection);
   connections.remove(connection);
   const request = incomingRequest("GET", "http://room/", ["host", "room"]);
+  const room = makeRoom({ id: "", internalID: "", name: "" }, {}, connections);
   kept.push(
-    makeRoom({ id: "", internalID: "", name: "" }, {}, connections),
-    connections,
+    room,
+    new Party({}, room, connections, false),
+    new Section(0),
     connection,
     request,
     request.headers,

@@ -5,23 +5,31 @@
 // is the innermost again. internal/scope.js says what "inside" means.
 
 import { native } from "../internal/native.js";
+import { includes, microtask, OwnPromise, takeAt } from "../internal/own.js";
 import { scope } from "../internal/scope.js";
 
-/** @typedef {{ scope: number, over: boolean, finish: () => void }} Section */
+export class Section {
+  over = false;
+  /** Called when it is closed. @type {() => void} */
+  finish = nothing;
 
-/** Open sections, innermost last. A list of the room's own: see internal/scope.js. */
-/** @type {Section[]} */
-let open = [];
+  /** @param {number} scope the host's name for it */
+  constructor(scope) {
+    this.scope = scope;
+  }
+}
+
+function nothing() {}
+
 /** Calls that wait. @type {{ caller: number, begin: () => void }[]} */
 const waiting = [];
 /** Who wants to know when no section but the first `depth` is open. */
 /** @type {{ depth: number, resolve: () => void }[]} */
 const idle = [];
 
-const then = Promise.prototype.then;
-
-/** Keeps `scope.innermost` true; called whenever `open` has changed. */
+/** Keeps `scope.innermost` true; called whenever `scope.sections` has changed. */
 function changed() {
+  const open = scope.sections;
   scope.innermost = open.length === 0 ? 0 : open[open.length - 1].scope;
 }
 
@@ -31,10 +39,10 @@ function changed() {
  * @returns {() => void} what is called when on-start is settled
  */
 export function startSection(of) {
-  open = [{ scope: of, over: false, finish() {} }];
+  scope.sections = [new Section(of)];
   changed();
   return () => {
-    open.shift();
+    takeAt(scope.sections, 0);
     changed();
     resume();
   };
@@ -46,8 +54,10 @@ export function startSection(of) {
  * @returns {Promise<void> | undefined}
  */
 export function whenIdle(depth) {
-  if (open.length <= depth) return undefined;
-  return new Promise((resolve) => idle.push({ depth, resolve }));
+  if (scope.sections.length <= depth) return undefined;
+  return new OwnPromise((resolve) => {
+    idle[idle.length] = { depth, resolve };
+  });
 }
 
 /**
@@ -59,7 +69,7 @@ export function whenIdle(depth) {
  */
 export function blockConcurrencyWhile(callback) {
   const caller = scope.current;
-  return new Promise((resolve, reject) => {
+  return new OwnPromise((resolve, reject) => {
     const begin = () => {
       try {
         run(caller, callback, resolve, reject);
@@ -69,7 +79,7 @@ export function blockConcurrencyWhile(callback) {
       }
     };
     if (caller === scope.innermost) begin();
-    else waiting.push({ caller, begin });
+    else waiting[waiting.length] = { caller, begin };
   });
 }
 
@@ -81,61 +91,79 @@ export function blockConcurrencyWhile(callback) {
  * @param {(reason: unknown) => void} reject
  */
 function run(outer, callback, resolve, reject) {
-  /** @type {Section} */
-  const section = { scope: native.sections.enter(outer), over: false, finish() {} };
-  open.push(section);
+  const section = new Section(native.sections.enter(outer));
+  scope.sections[scope.sections.length] = section;
   changed();
   // Jobs made from here on belong to the section, code around this call does not.
-  queueMicrotask(() => {
+  microtask(() => {
     scope.current = scope.innermost;
   });
   scope.current = section.scope;
   let result;
   try {
-    result = Promise.resolve(callback());
+    result = callback();
   } catch (error) {
-    result = Promise.reject(error);
+    result = rejectedWith(error);
   }
   scope.current = outer;
-  const ended = (/** @type {any} */ value) => {
-    section.over = true;
-    section.finish = () => resolve(value);
-    resume();
-  };
-  const broken = (/** @type {unknown} */ error) => {
+  whenOver(section, result, resolve, reject);
+}
+
+/** @param {unknown} error @returns {Promise<any>} */
+async function rejectedWith(error) {
+  throw error;
+}
+
+/**
+ * @param {Section} section @param {any} result
+ * @param {(value: any) => void} resolve
+ * @param {(reason: unknown) => void} reject
+ */
+async function whenOver(section, result, resolve, reject) {
+  let value;
+  try {
+    value = await result;
+  } catch (error) {
     breakDown(section);
     reject(error);
-  };
-  Reflect.apply(then, result, [ended, broken]);
+    return;
+  }
+  section.over = true;
+  section.finish = () => resolve(value);
+  resume();
 }
 
 /** Closes what is over, innermost first, and lets the next waiting call in. */
 function resume() {
+  const open = scope.sections;
   for (;;) {
     const top = scope.innermost;
-    const next = waiting.findIndex((call) => call.caller === top);
-    if (next >= 0) {
+    let next = 0;
+    while (next < waiting.length && waiting[next].caller !== top) next++;
+    if (next < waiting.length) {
       scope.current = top;
-      waiting.splice(next, 1)[0].begin();
+      takeAt(waiting, next).begin();
       return;
     }
+    if (open.length === 0) break;
     const section = open[open.length - 1];
-    if (section === undefined || !section.over) break;
+    if (!section.over) break;
     native.sections.leave(section.scope, true);
-    open.pop();
+    open.length--;
     changed();
     section.finish();
   }
   scope.current = scope.innermost;
   for (let index = idle.length - 1; index >= 0; index--) {
-    if (open.length <= idle[index].depth) idle.splice(index, 1)[0].resolve();
+    if (open.length <= idle[index].depth) takeAt(idle, index).resolve();
   }
 }
 
 /** The room is lost: closes the section and everything inside of it. @param {Section} section */
 function breakDown(section) {
-  while (open.includes(section)) {
-    const inner = /** @type {Section} */ (open.pop());
+  const open = scope.sections;
+  while (includes(open, section)) {
+    const inner = takeAt(open, open.length - 1);
     native.sections.leave(inner.scope, false);
   }
   changed();

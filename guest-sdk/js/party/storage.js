@@ -4,6 +4,7 @@
 // the call, writes go into the batch of the turn. Transactions and alarms are not there yet.
 
 import { native } from "../internal/native.js";
+import { isArray } from "../internal/own.js";
 
 const KEYS_MAX = 128;
 const { get, put, list } = native.storage;
@@ -22,7 +23,7 @@ export class Storage {
    * @param {string | string[]} key
    */
   async get(key) {
-    if (!Array.isArray(key)) return get(`${key}`);
+    if (!isArray(key)) return get(`${key}`);
     const keys = key.map(String);
     checkCount(keys.length);
     /** @type {Map<string, unknown>} */
@@ -58,7 +59,7 @@ export class Storage {
    * @returns {Promise<boolean | number>}
    */
   async delete(key) {
-    if (!Array.isArray(key)) return remove(`${key}`);
+    if (!isArray(key)) return remove(`${key}`);
     return key.map(String).filter((name) => remove(name)).length;
   }
 

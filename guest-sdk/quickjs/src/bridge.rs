@@ -15,7 +15,7 @@ use std::slice;
 
 use rquickjs::function::Constructor;
 use rquickjs::{
-    ArrayBuffer, CaughtError, Ctx, Error, Exception, FromJs, Object, Result, Value, qjs,
+    ArrayBuffer, CaughtError, Context, Ctx, Error, Exception, FromJs, Object, Result, Value, qjs,
 };
 
 use crate::bindings::partykit::room::types::Refusal;
@@ -160,6 +160,21 @@ pub(crate) fn define<'js>(object: &Object<'js>, key: &Value<'js>, value: Value<'
     } else {
         Ok(())
     }
+}
+
+/// Enters a context that belongs to the calling thread alone and outside of which nothing of its
+/// engine runs. [`Context::with`] does the same behind a lock, which is a write to memory that a
+/// room otherwise shares with its image.
+pub(crate) fn inside<R>(context: &'static Context, work: impl FnOnce(&Ctx<'_>) -> R) -> R {
+    let raw = context.as_raw();
+    // SAFETY: the context lives for ever, and with it its runtime. What the lock would keep out,
+    // another thread or a second entry while this one runs, cannot be: guests have one thread and
+    // are not entered twice.
+    let ctx = unsafe {
+        qjs::JS_UpdateStackTop(qjs::JS_GetRuntime(raw.as_ptr()));
+        Ctx::from_raw(raw)
+    };
+    work(&ctx)
 }
 
 /// The engine's own class of an object, whatever its prototype says, and that class's name.

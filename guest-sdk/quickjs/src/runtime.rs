@@ -4,7 +4,6 @@
 //! (guest-sdk/js/party/dispatch.js).
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::mem::ManuallyDrop;
 
 use rquickjs::function::IntoArgs;
 use rquickjs::promise::PromiseState;
@@ -62,7 +61,9 @@ const HOOKS: [(Hook, &str); 13] = [
 /// Never freed: a guest's memory goes as a whole.
 struct Engine {
     hooks: Vec<Persistent<Function<'static>>>,
-    context: ManuallyDrop<Context>,
+    /// Borrowed for ever and not counted: a count would be written with every event, into a page
+    /// of the image that a room need not have for itself.
+    context: &'static Context,
 }
 
 thread_local! {
@@ -97,16 +98,16 @@ pub(crate) fn load(bundle: String, env: &str) -> std::result::Result<(), Thrown>
             "this guest has loaded its code before".to_owned(),
         ));
     }
-    let context = ENGINE.with(|cell| cell.get().map(|engine| engine.context.clone()));
+    let context = ENGINE.with(|cell| cell.get().map(|engine| engine.context));
     let context = context.ok_or_else(|| Thrown::text("this guest is not prepared".to_owned()))?;
     STACK_TOP.set(stack_here());
-    context.with(|ctx| {
-        let loaded = load_bundle(&ctx, bundle, env);
-        drain(&ctx);
+    bridge::inside(context, |ctx| {
+        let loaded = load_bundle(ctx, bundle, env);
+        drain(ctx);
         let loaded = loaded
-            .catch(&ctx)
+            .catch(ctx)
             .map_err(|error| Thrown::from_caught(&error));
-        seal(&ctx);
+        seal(ctx);
         loaded
     })
 }
@@ -126,7 +127,7 @@ fn start_engine() -> Result<Engine> {
     })?;
     Ok(Engine {
         hooks,
-        context: ManuallyDrop::new(context),
+        context: Box::leak(Box::new(context)),
     })
 }
 
@@ -197,7 +198,7 @@ where
 /// Runs `work` in the engine and then the job queue dry. None when nothing was loaded, or when
 /// `work` failed, which is then in the log.
 pub(crate) fn enter<R>(work: impl FnOnce(&Ctx<'_>) -> Result<R>) -> Option<R> {
-    let context = ENGINE.with(|cell| cell.get().map(|engine| engine.context.clone()));
+    let context = ENGINE.with(|cell| cell.get().map(|engine| engine.context));
     STACK_TOP.set(stack_here());
     let Some(context) = context else {
         host::log::write(
@@ -206,13 +207,10 @@ pub(crate) fn enter<R>(work: impl FnOnce(&Ctx<'_>) -> Result<R>) -> Option<R> {
         );
         return None;
     };
-    context.with(|ctx| {
-        let result = work(&ctx);
-        let result = result
-            .catch(&ctx)
-            .map_err(|error| report(&ctx, &error))
-            .ok();
-        drain(&ctx);
+    bridge::inside(context, |ctx| {
+        let result = work(ctx);
+        let result = result.catch(ctx).map_err(|error| report(ctx, &error)).ok();
+        drain(ctx);
         result
     })
 }

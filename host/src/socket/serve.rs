@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::frame::Frame;
+use super::lengths::Lengths;
 use super::outbound::Outbound;
 use super::read::{Incoming, MessageReader, ReadEnd};
 use super::write::{Heartbeat, WriteEnd, write_loop};
@@ -119,7 +120,7 @@ async fn run(
         inner: &mut read,
         outbound: &socket.outbound,
     };
-    let (frames, _) = after_handshake_split(heard, tokio::io::sink(), Role::Server);
+    let (frames, _) = after_handshake_split(Lengths::new(heard), tokio::io::sink(), Role::Server);
     let mut reader = MessageReader::new(frames, socket.message_bytes_max);
     let heartbeat = Heartbeat {
         ping_interval: Duration::from_millis(socket.limits.ping_interval_ms),

@@ -18,6 +18,16 @@ async fn answer_to(stage: &Stage, frames: &[Vec<u8>]) -> (Vec<u8>, bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn section_5_2_a_length_that_is_not_minimal_ends_the_connection_with_1002() {
+    let stage = Stage::new().await;
+    let long = [&[TEXT, 0x80 | 126, 0, 2, 0, 0, 0, 0][..], b"no"].concat();
+    let (told, _) = answer_to(&stage, &[long]).await;
+    assert_eq!(told.first(), Some(&CLOSE));
+    assert_eq!(told.get(2..4), Some(&1002u16.to_be_bytes()[..]));
+    stage.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn section_5_4_a_control_frame_inside_a_message_is_handled_at_once() {
     let stage = Stage::new().await;
     let mut socket = stage.socket().await;
