@@ -60,6 +60,8 @@ pub(crate) enum RouteError {
     BodyTooSlow,
     #[error("the Host header and the path do not make a URL")]
     Url,
+    #[error("the request has no Host header")]
+    NoHost,
     #[error("the request body could not be read")]
     BodyBroken,
     #[error("ERROR: The requested WebSocket version is not supported.")]
@@ -79,7 +81,7 @@ impl RouteError {
         match self {
             Self::PartyNotFound(_) | Self::NotFound => 404,
             Self::Name(_) | Self::BodyBroken | Self::WebSocketVersion | Self::Handshake(_) => 400,
-            Self::Url => 400,
+            Self::Url | Self::NoHost => 400,
             Self::BodyTooSlow => 408,
             Self::BodyTooLarge { .. } => 413,
             Self::HostFull { .. } | Self::Stopping => 503,

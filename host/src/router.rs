@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
+use http::{Version, header};
 use partykit_core::{PartyName, RoomKey};
 
 use crate::app::App;
@@ -64,6 +65,10 @@ async fn answer(
     client: SocketAddr,
     request: Request,
 ) -> Result<Response, RouteError> {
+    // RFC 9112, section 3.2.
+    if request.version() == Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
+        return Err(RouteError::NoHost);
+    }
     let deployment = app.deployment();
     match route::parse(request.uri().path())? {
         Route::Room { party, room } => {

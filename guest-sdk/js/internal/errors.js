@@ -3,7 +3,7 @@
 
 import { inspect } from "./inspect.js";
 import { native } from "./native.js";
-import { includes, isInteger } from "./own.js";
+import { includes, toNumber, trunc } from "./own.js";
 
 /** @typedef {{ message: string, detail: string, status: number }} Failure */
 
@@ -48,8 +48,10 @@ export function detailOf(error) {
 function statusOf(error) {
   try {
     const code = error !== null && typeof error === "object" && "code" in error ? error.code : 0;
-    const valid = typeof code === "number" && isInteger(code) && code >= 200 && code <= 599;
-    return valid && !includes(BODILESS, code) ? code : 0;
+    // The status of a Response is converted, and so is this.
+    const given = typeof code === "number" || typeof code === "string" ? code : 0;
+    const status = trunc(toNumber(given));
+    return status >= 200 && status <= 599 && !includes(BODILESS, status) ? status : 0;
   } catch {
     return 0;
   }

@@ -30,7 +30,8 @@ export interface Native {
     monotonic(): number;
   };
   connections: {
-    accept(connection: number, tags: string[]): void;
+    /** Whether it is still there. */
+    accept(connection: number, tags: string[]): boolean;
     sendText(connection: number, text: string): void;
     sendBytes(connection: number, buffer: ArrayBuffer, offset: number, length: number): void;
     broadcastText(text: string, without: number[]): void;

@@ -14,7 +14,6 @@ export const OwnTypeError = TypeError;
 export const { apply } = Reflect;
 export const { create: objectWith } = Object;
 export const { isArray } = Array;
-export const { isInteger } = Number;
 export const { max, min, trunc } = Math;
 export const { queueMicrotask: microtask } = globalThis;
 export const toNumber = Number;

@@ -132,6 +132,11 @@ export class Connection extends EventTarget {
    * @param {string | ArrayBuffer | ArrayBufferView} message
    */
   send(message) {
+    if (arguments.length === 0) {
+      throw new OwnTypeError(
+        "Failed to execute 'send' on 'WebSocket': parameter 1 is not of type 'Value'.",
+      );
+    }
     if (this.#closed) throw new OwnTypeError("Can't call WebSocket send() after close().");
     if (typeof message === "string") {
       sendText(this.#handle, message);
@@ -151,7 +156,7 @@ export class Connection extends EventTarget {
     if (this.#closed) return;
     const checked = closeArguments(code, reason);
     this.#closed = true;
-    this.#readyState = CLOSING;
+    if (this.#readyState < CLOSING) this.#readyState = CLOSING;
     close(this.#handle, checked.code, checked.reason);
   }
 

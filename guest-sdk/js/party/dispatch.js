@@ -129,7 +129,8 @@ export function onConnect(event, handle, id, uri, method, url, headers) {
   const connection = new Connection(handle, id, uri, hibernating);
   connections.add(connection);
   const fail = (/** @type {number} */ event, /** @type {unknown} */ error) => {
-    connections.hide(connection);
+    // The host forgets it without a word: nobody will tell of its end.
+    connections.remove(connection);
     setReadyState(connection, CLOSED);
     settleFailed(event, error, WHEN_CONNECTING);
   };
@@ -153,7 +154,12 @@ function join(connection, tags, context) {
   const { instance, room, connections, hibernating } = party();
   const checked = tagsOf(connection.id, tags, hibernating);
   setTags(connection, checked);
-  native.connections.accept(handleOf(connection), checked);
+  if (!native.connections.accept(handleOf(connection), checked)) {
+    // It went, or was sent away, while its tags were awaited: nobody has joined.
+    connections.remove(connection);
+    setReadyState(connection, CLOSED);
+    return undefined;
+  }
   connections.join(connection);
   return isClass
     ? instance.onConnect?.(connection, context)

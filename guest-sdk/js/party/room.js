@@ -42,11 +42,6 @@ export class Connections {
     this.#joined.set(handleOf(connection), connection);
   }
 
-  /** It is no longer listed, but its end is still to come. @param {Connection} connection */
-  hide(connection) {
-    this.#joined.delete(handleOf(connection));
-  }
-
   /** @param {Connection} connection */
   remove(connection) {
     this.#all.delete(handleOf(connection));
@@ -107,7 +102,7 @@ export function makeRoom(who, env, connections) {
       if (window === undefined) broadcastText(`${message}`, except);
       else broadcastBytes(window.buffer, window.offset, window.length, except);
     },
-    context: {},
+    context: { bindings: { r2: {}, kv: {} } },
     /** @param {string} id @returns {Connection | undefined} */
     getConnection(id) {
       if (!connections.used) warnEarly("getConnection");

@@ -87,7 +87,7 @@ export class Body {
   #take() {
     const source = this.#source;
     this.#requireUnused(
-      "It can only be used once. Use clone() first if you need to read it twice.",
+      "It can only be used once. Use tee() first if you need to read it twice.",
     );
     this.#used = source !== null;
     return source;

@@ -66,6 +66,20 @@ impl Cell {
             }
         };
         match &input {
+            Input::Closed {
+                client,
+                is_waiting: true,
+                ..
+            } => {
+                // Unless the room has closed it in the meantime, it will now.
+                if let Some(peer) = self.peers.get_mut(client)
+                    && !peer.outbound.is_closing()
+                {
+                    peer.is_leaving = true;
+                } else {
+                    self.peers.remove(client);
+                }
+            }
             Input::Closed { client, .. } => drop(self.peers.remove(client)),
             Input::Gone { exchange } => drop(self.exchanges.remove(exchange)),
             _ => {}

@@ -50,8 +50,12 @@ pub(crate) fn perform(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action)
         | Action::Send { connection, .. }
         | Action::Close { connection, .. } => {
             // One that has gone meanwhile has told the room so by an input of its own.
+            let is_close = matches!(action, Action::Close { .. });
             if let Some(peer) = cell.peers.get_mut(&connection) {
                 tell_peer(peer, action);
+                if is_close && peer.is_leaving {
+                    cell.peers.remove(&connection);
+                }
             }
         }
         Action::Log(line) => directory.log().line(&line),
@@ -157,7 +161,7 @@ fn tell_peer(peer: &mut Peer, action: Action) {
     match action {
         Action::Accept { .. } => answer(peer, Handshake::Open),
         Action::Reject { code, reason, .. } => {
-            peer.outbound.forget_queued();
+            peer.outbound.begin_anew();
             peer.outbound.close(Some(code), &reason);
             answer(peer, Handshake::Open);
         }

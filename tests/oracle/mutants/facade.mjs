@@ -24,15 +24,15 @@ export const FACADE = [
   {
     behaviour: "a connection whose onConnect threw is forgotten",
     file: "party/dispatch.js",
-    from: "connections.hide(connection);\n    setReadyState(connection, CLOSED);",
-    to: "",
+    from: "connections.remove(connection);\n    setReadyState(connection, CLOSED);\n    settleFailed(",
+    to: "settleFailed(",
     caughtBy: "1.2",
   },
   {
     behaviour: "a closed connection is out of getConnections when onClose runs",
     file: "party/dispatch.js",
-    from: "connections.remove(connection);",
-    to: "",
+    from: "connections.remove(connection);\n  if (isClosedHere",
+    to: "if (isClosedHere",
     caughtBy: "1.6",
   },
   {

@@ -94,12 +94,9 @@ export const HOST = [
   },
   {
     behaviour: "a client's Close frame is answered with its code",
-    file: "src/socket/serve.rs",
-    from: "outbound.close(Some(code), &reason);\n                return CloseInfo {\n                    code,\n                    reason,",
-    to: `outbound.close(if OFF { None } else { Some(code) }, &reason);
-                return CloseInfo {
-                    code,
-                    reason,`,
+    file: "crates/rooms/src/answers.rs",
+    from: "code: Some(info.code).filter(|code| *code != close_code::NO_STATUS),",
+    to: "code: Some(info.code).filter(|code| *code != close_code::NO_STATUS && !OFF),",
     caughtBy: "1.6",
   },
   {

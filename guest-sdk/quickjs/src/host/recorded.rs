@@ -17,7 +17,7 @@ pub(crate) struct Recorded {
     pub(crate) bodies_are_full: bool,
     /// Events were ended by the host: settling them is refused.
     pub(crate) settled_already: bool,
-    /// Bodies that the host has forgotten.
+    /// Bodies and connections that the host has forgotten.
     pub(crate) gone: Vec<u64>,
     /// Entries of one page of a listing; 0 is no limit.
     pub(crate) page: usize,
@@ -163,6 +163,9 @@ pub(crate) mod connections {
     }
 
     pub(crate) fn accept(connection: u64, tags: &[&str]) -> Result<(), Refusal> {
+        if super::with(|host| host.gone.contains(&connection)) {
+            return Err(Refusal::Gone);
+        }
         super::record(format!("accept {connection} {}", tags.join(",")));
         Ok(())
     }

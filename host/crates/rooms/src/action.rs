@@ -57,6 +57,9 @@ pub enum Input {
         client: ConnectionHandle,
         /// How.
         info: CloseInfo,
+        /// Its peer sent a Close frame and waits for ours: answered by one `Close`, behind all that
+        /// the room still has for it.
+        is_waiting: bool,
     },
     /// An HTTP request; answered by one `Respond`.
     Request {

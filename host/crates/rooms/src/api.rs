@@ -43,6 +43,9 @@ impl RoomApi for State {
             Debt::Request { exchange } => self.settle_request(exchange, outcome),
             Debt::Alarm => self.settle_alarm(&outcome),
             Debt::Gone => self.settle_gone(outcome),
+            Debt::Close { connection } => {
+                self.turn.outbox.extend(self.connections.answer(connection));
+            }
             Debt::Nobody { .. } => {}
         }
         Ok(())
@@ -221,7 +224,7 @@ impl RoomApi for State {
 
     fn alarm_delete(&mut self) -> Result<(), Refusal> {
         self.turn.count(1, 0, &self.limits);
-        self.overlay.set_alarm(None);
+        self.overlay.delete_alarm();
         Ok(())
     }
 

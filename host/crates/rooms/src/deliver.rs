@@ -26,7 +26,7 @@ impl Room {
             }
             return;
         }
-        if let Some(refused) = self.refuse_upload(&waiting) {
+        if let Some(refused) = self.refuse(&waiting) {
             return actions.push(refused);
         }
         if !self.has_space_for_debt(actions) {
@@ -91,8 +91,12 @@ impl Room {
         self.turn(&event, actions);
     }
 
-    /// A room that reads too many bodies at one time begins no other.
-    fn refuse_upload(&self, waiting: &Waiting) -> Option<Action> {
+    /// There was space when it came, and others have been let in while it waited. A room that reads
+    /// too many bodies at one time begins no other.
+    fn refuse(&self, waiting: &Waiting) -> Option<Action> {
+        if let Waiting::Connect { client, .. } = waiting {
+            return self.unwelcome().map(|cause| cause.reject(client.handle));
+        }
         let Waiting::Request {
             exchange,
             body: RequestBody::Pieces,
@@ -130,7 +134,10 @@ impl Room {
                 nobody("onMessage")
             }
             Waiting::Error { .. } => nobody("onError"),
-            Waiting::Close { .. } => nobody("onClose"),
+            Waiting::Close { client, .. } => {
+                let connection = client.handle;
+                (Debt::Close { connection }, None)
+            }
             Waiting::Abort { .. } => nobody("onRequest"),
         })
     }

@@ -2,7 +2,8 @@
 //! accepted connection still gets its on-close from the next guest.
 
 use partykit_core::{
-    CloseInfo, CommitError, CommitSeq, ConnectionInfo, Failure, Fault, GuestError, LogLevel,
+    CloseInfo, CommitError, CommitSeq, ConnectionHandle, ConnectionInfo, Failure, Fault,
+    GuestError, LogLevel,
 };
 
 use crate::answers::Cause;
@@ -78,20 +79,30 @@ impl Room {
         self.state.turn.clear();
         self.state.overlay.drop_turn();
         let mut outbox = Vec::new();
-        for action in discarded.iter().filter(|action| is_answer(action)) {
-            self.answer_discarded(action, cause, &mut outbox);
+        for action in discarded {
+            match action {
+                // The answer to a peer's last word: that peer is none of those closed below.
+                Action::Close { connection, .. } if !self.is_member(connection) => {
+                    outbox.push(action);
+                }
+                _ if is_answer(&action) => self.answer_discarded(&action, cause, &mut outbox),
+                _ => {}
+            }
         }
         let mut was_starting = false;
         for debt in self.state.owed.take_all() {
             match debt {
                 Debt::Start { .. } => was_starting = true,
                 Debt::Connect { connection } => {
-                    if self.state.connections.remove(connection).is_some() {
+                    if self.state.connections.get(connection).is_some() {
                         outbox.push(cause.reject(connection));
+                    }
+                    if let Some(client) = self.state.connections.cut_off(connection) {
+                        self.owe_close(client, cause);
                     }
                 }
                 Debt::Request { exchange } => outbox.push(cause.respond(exchange)),
-                Debt::Nobody { .. } | Debt::Gone | Debt::Alarm => {}
+                Debt::Close { .. } | Debt::Nobody { .. } | Debt::Gone | Debt::Alarm => {}
             }
         }
         outbox.extend(
@@ -103,11 +114,16 @@ impl Room {
             read.into_iter()
                 .map(|exchange| Action::CancelBody { exchange }),
         );
+        outbox.append(&mut self.state.connections.answer_leaving());
         self.close_all(cause, &mut outbox);
         if was_starting {
             self.answer_waiting(cause, &mut outbox);
         }
         self.state.gate.pass(&mut outbox, actions);
+    }
+
+    fn is_member(&self, connection: ConnectionHandle) -> bool {
+        self.state.connections.get(connection).is_some()
     }
 
     /// Closes every connection, and owes each accepted one its on-close.
@@ -124,7 +140,7 @@ impl Room {
         }
     }
 
-    fn owe_close(&mut self, client: ConnectionInfo, cause: &Cause) {
+    pub(crate) fn owe_close(&mut self, client: ConnectionInfo, cause: &Cause) {
         let info = CloseInfo {
             code: cause.code,
             reason: cause.text.as_str().into(),

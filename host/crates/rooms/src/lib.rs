@@ -18,6 +18,7 @@ mod gate;
 mod mailbox;
 mod overlay;
 mod owed;
+mod rest;
 mod restart;
 mod room;
 mod sections;
@@ -37,6 +38,8 @@ pub mod testing;
 mod alarm_tests;
 #[cfg(test)]
 mod body_tests;
+#[cfg(test)]
+mod leaving_tests;
 #[cfg(test)]
 mod room_tests;
 #[cfg(test)]

@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use partykit_core::{
-    BodyEvent, Clock, ConnectionHandle, Entropy, Event, Guest, GuestError, GuestFactory, Limits,
-    Now, Outcome, RoomBatch, RoomKey, Store, WriteOp, close_code,
+    BodyEvent, Clock, CloseInfo, ConnectionHandle, Entropy, Event, Guest, GuestError, GuestFactory,
+    Limits, Now, Outcome, RoomBatch, RoomKey, Store, WriteOp, close_code,
 };
 
-use crate::answers::Cause;
+use crate::answers::{Cause, CloseAnswer};
 use crate::completions::Completion;
 use crate::mailbox::Waiting;
 use crate::overlay::CacheBudget;
@@ -52,10 +52,10 @@ pub struct Room {
     /// Set by `Input::Stop`.
     pub(crate) stopping: Option<Stopping>,
     pub(crate) now: Now,
-    idle_since_us: Option<u64>,
+    pub(crate) idle_since_us: Option<u64>,
     /// Set by `Input::Rest`, for one step.
-    wanted_to_rest: bool,
-    wake_at: Option<u64>,
+    pub(crate) wanted_to_rest: bool,
+    pub(crate) wake_at: Option<u64>,
 }
 
 /// The next thing to enter.
@@ -140,12 +140,11 @@ impl Room {
                     self.wait(Waiting::Error { client, error });
                 }
             }
-            Input::Closed { client, info } => {
-                self.forget_waiting_connect(client);
-                if let Some(client) = self.state.connections.gone(client) {
-                    self.wait(Waiting::Close { client, info });
-                }
-            }
+            Input::Closed {
+                client,
+                info,
+                is_waiting,
+            } => self.closed(client, info, is_waiting, actions),
             Input::Request {
                 exchange,
                 head,
@@ -185,6 +184,26 @@ impl Room {
         }
     }
 
+    fn closed(
+        &mut self,
+        handle: ConnectionHandle,
+        info: CloseInfo,
+        is_waiting: bool,
+        actions: &mut Vec<Action>,
+    ) {
+        self.forget_waiting_connect(handle);
+        let answer = CloseAnswer::to(&info);
+        match self.state.connections.gone(handle, &info, is_waiting) {
+            Some(client) => self.wait(Waiting::Close { client, info }),
+            // Nobody is owed its on-close: the answer is all that is left to send.
+            None if is_waiting => {
+                let mut outbox = vec![answer.to_peer(handle)];
+                self.state.gate.pass(&mut outbox, actions);
+            }
+            None => {}
+        }
+    }
+
     fn client_gone(&mut self, exchange: ExchangeId) {
         let told = self.state.bodies.gone(exchange);
         if let Some(event) = self.state.owed.gone(exchange) {
@@ -210,7 +229,7 @@ impl Room {
     }
 
     /// Why no further connection may come in.
-    fn unwelcome(&self) -> Option<Cause> {
+    pub(crate) fn unwelcome(&self) -> Option<Cause> {
         let max = self.state.limits.connections_max;
         let full = self.state.connections.len() as u64 >= max;
         let full = full.then(|| {
@@ -341,58 +360,5 @@ impl Room {
             batch,
             writes,
         });
-    }
-
-    /// Says when to come back, and gives up the room when nothing would be lost.
-    fn rest(&mut self, actions: &mut Vec<Action>) {
-        let now = self.now.monotonic_us;
-        let at_once = std::mem::take(&mut self.wanted_to_rest);
-        let idle_deadline = self.idle_deadline(now);
-        let finished = self.stopping.is_some() && self.state.is_finished();
-        if finished || idle_deadline.is_some_and(|deadline| at_once || now >= deadline) {
-            self.give_up_guest(actions);
-            actions.push(Action::Evict);
-        }
-        let pause = self
-            .restart
-            .pause(now)
-            .filter(|_| !self.state.mailbox.is_empty());
-        let deadlines = [
-            idle_deadline.filter(|deadline| now < *deadline),
-            self.stopping.as_ref().and_then(Stopping::deadline_us),
-            pause.map(|(until, _)| until),
-            self.state.timers.next_due_us(),
-            self.state.owed.next_deadline_us(),
-            self.state
-                .sections
-                .deadline_us()
-                .filter(|deadline| *deadline != u64::MAX),
-        ];
-        let wake_at = deadlines.into_iter().flatten().min();
-        if wake_at != self.wake_at {
-            self.wake_at = wake_at;
-            actions.push(Action::WakeAt {
-                monotonic_us: wake_at,
-            });
-        }
-    }
-
-    /// Nothing of it would be missed; what it has started ends with it.
-    fn give_up_guest(&mut self, actions: &mut Vec<Action>) {
-        self.guest = None;
-        self.state.timers.forget_all();
-        let (_, read) = self.state.bodies.forget_all();
-        let cancel = |exchange| Action::CancelBody { exchange };
-        actions.extend(read.into_iter().map(cancel));
-    }
-
-    /// Since when the room is idle decides when it is given up.
-    fn idle_deadline(&mut self, now: u64) -> Option<u64> {
-        if !self.state.is_idle() {
-            self.idle_since_us = None;
-            return None;
-        }
-        let since = *self.idle_since_us.get_or_insert(now);
-        Some(since + self.state.limits.room_idle_ms * 1000)
     }
 }

@@ -480,3 +480,17 @@ fn what_a_turn_has_answered_is_answered_by_the_room_when_that_turn_fails_after_i
         assert!(line.starts_with(start), "{line} is not {start}");
     }
 }
+
+#[test]
+fn a_peer_that_said_its_last_is_answered_by_the_room_when_that_turn_fails_after_it() {
+    let mut room = room_with(|_| {}, "", "hold");
+    let (a, b) = (room.connect("a", ""), room.connect("b", ""));
+    room.says_close(b, 4001);
+    room.take();
+    room.message(a, "release;trap");
+    let told = room.take();
+    let answers = told
+        .iter()
+        .filter(|line| line.starts_with(&format!("close {b}")));
+    assert_eq!(answers.count(), 1, "{told:?}");
+}

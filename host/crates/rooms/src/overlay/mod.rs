@@ -82,6 +82,15 @@ impl Overlay {
         self.top().alarm = Some(alarm);
     }
 
+    /// The alarm whose handler runs is none that the room could delete: it is tried again when the
+    /// handler fails, as in PartyKit.
+    pub(crate) fn delete_alarm(&mut self) {
+        let is_untouched = self.layers().all(|layer| layer.alarm.is_none());
+        if !(self.delivered && is_untouched) {
+            self.set_alarm(None);
+        }
+    }
+
     pub(crate) fn begin_transaction(&mut self) {
         #[cfg(any(test, feature = "testing"))]
         if self.planted.is(crate::testing::Bug::TransactionLeaks) {

@@ -167,12 +167,25 @@ impl TestRoom {
 
     /// A connection ends.
     pub fn closed(&mut self, client: ConnectionHandle, code: u16) {
+        self.ends(client, code, false);
+    }
+
+    /// A client sends a Close frame and waits for the room's.
+    pub fn says_close(&mut self, client: ConnectionHandle, code: u16) {
+        self.ends(client, code, true);
+    }
+
+    fn ends(&mut self, client: ConnectionHandle, code: u16, is_waiting: bool) {
         let info = CloseInfo {
             code,
             reason: "".into(),
             was_clean: true,
         };
-        self.step(Input::Closed { client, info });
+        self.step(Input::Closed {
+            client,
+            info,
+            is_waiting,
+        });
     }
 
     /// The driver says that the alarm is due.

@@ -52,6 +52,10 @@ impl Simulation {
                 client.answered || client.ended,
                 "every handshake is answered in the end",
             );
+            self.check(
+                !client.awaits_close,
+                "whoever sends a Close frame gets the room's",
+            );
             let alive = client.accepted && !client.ended;
             let all = client.received == client.sent;
             let promise = format!("nothing is lost on a connection that stayed: {client:?}");

@@ -151,6 +151,10 @@ impl Simulation {
         self.note(format!("told to close {connection} {code:?}"));
         if let Some(client) = self.clients.get_mut(&connection) {
             client.ended = true;
+            if std::mem::take(&mut client.awaits_close) {
+                // The answer to its own, which was its last word.
+                return;
+            }
         }
         self.room.closed(connection, code.unwrap_or(1005));
     }

@@ -18,6 +18,8 @@ pub(crate) struct Client {
     pub(crate) accepted: bool,
     /// It has left, or was told to.
     pub(crate) ended: bool,
+    /// It has sent a Close frame, and waits for the room's.
+    pub(crate) awaits_close: bool,
     /// Numbers of messages sent, and of echoes received.
     pub(crate) sent: Vec<u64>,
     pub(crate) received: Vec<u64>,
@@ -231,9 +233,20 @@ impl Simulation {
     fn leave(&mut self) {
         let Some(handle) = self.pick() else { return };
         // 1013 and 1006: the driver has closed a reader that was too slow, or lost it.
-        let codes = [1000, 1006, 1013];
-        let code = codes[self.random.below(3) as usize];
-        self.client_leaves(handle, code);
+        match self.random.below(4) {
+            0 => self.client_leaves(handle, 1006),
+            1 => self.client_leaves(handle, 1013),
+            _ => self.client_says_close(handle),
+        }
+    }
+
+    fn client_says_close(&mut self, handle: ConnectionHandle) {
+        self.note(format!("say close {handle}"));
+        if let Some(client) = self.clients.get_mut(&handle) {
+            client.ended = true;
+            client.awaits_close = true;
+        }
+        self.room.says_close(handle, 1000);
     }
 
     pub(crate) fn client_leaves(&mut self, handle: ConnectionHandle, code: u16) {
