@@ -46,7 +46,8 @@ export class Calls {
   /** @param {Arguments} args */
   put(args) {
     if (args.length === 0) throw this.#mismatch("put", 1, "string or object");
-    const [key, value] = [args[0], args[1]];
+    const key = args[0];
+    const value = args[1];
     this.#options("put", args, 2, "PutOptions");
     if (!isArray(key) && isObject(key)) {
       if (!isOptions(value)) throw new OwnTypeError(PUT_USAGE);
