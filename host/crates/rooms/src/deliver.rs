@@ -13,6 +13,7 @@ impl Room {
         let event = match completion {
             Completion::Timer(timer) => Event::Timer { timer },
             Completion::Body { body, what } => Event::Body { body, what },
+            Completion::Synced(sync) => Event::Synced { sync },
         };
         self.turn(&event, actions);
     }
@@ -31,6 +32,9 @@ impl Room {
         if !self.has_space_for_debt(actions) {
             // The guest is gone, and the event is the first of the next one.
             return self.wait(waiting);
+        }
+        if matches!(waiting, Waiting::Alarm) && !self.begin_alarm(actions) {
+            return;
         }
         let Some((debt, limit_ms)) = self.debt_of(&waiting) else {
             return;
@@ -81,6 +85,7 @@ impl Room {
                     request: Request { head, body },
                 }
             }
+            Waiting::Alarm => Event::Alarm { event },
             Waiting::Abort { event } => Event::Abort { event },
         };
         self.turn(&event, actions);
@@ -123,6 +128,7 @@ impl Room {
                 },
                 Some(limits.request_ms),
             ),
+            Waiting::Alarm => (Debt::Alarm, Some(limits.alarm_ms)),
             Waiting::Message { sender, .. } => {
                 self.state.connections.get(*sender)?;
                 nobody("onMessage")

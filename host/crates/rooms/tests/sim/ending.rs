@@ -20,6 +20,7 @@ impl Simulation {
             "a room is evicted only when everything is durable",
         );
         self.check_closes();
+        self.check_alarm_is_answered();
         self.was_evicted = true;
         self.start_anew();
     }
@@ -33,11 +34,14 @@ impl Simulation {
             }
             self.room.advance_ms(ms);
             self.observe();
+            self.look_at_alarm();
+            self.observe();
         }
     }
 
     /// Lets everything come to rest, and checks that nothing is left undone.
     pub(crate) fn settle_down(&mut self) {
+        self.is_settling = true;
         self.time_passes(300, 1_000);
         self.check(
             self.exchanges.is_empty(),
@@ -58,6 +62,7 @@ impl Simulation {
             self.check(!alive || all, &promise);
         }
         self.check_closes();
+        self.check_alarm_has_fired();
     }
 
     fn check_closes(&self) {
