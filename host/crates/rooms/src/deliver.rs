@@ -6,7 +6,7 @@ use crate::answers::Cause;
 use crate::completions::Completion;
 use crate::mailbox::Waiting;
 use crate::owed::Debt;
-use crate::{Action, RequestBody, Room};
+use crate::{Action, ExchangeId, RequestBody, Room};
 
 impl Room {
     pub(crate) fn complete(&mut self, completion: Completion, actions: &mut Vec<Action>) {
@@ -73,13 +73,7 @@ impl Room {
                 head,
                 body,
             } => {
-                let body = match body {
-                    RequestBody::None => None,
-                    RequestBody::Whole(bytes) => Some(Content::Whole(bytes)),
-                    RequestBody::Pieces => {
-                        Some(Content::Pieces(self.state.bodies.read_from(exchange)))
-                    }
-                };
+                let body = self.content(exchange, body);
                 Event::Request {
                     event,
                     request: Request { head, body },
@@ -89,6 +83,14 @@ impl Room {
             Waiting::Abort { event } => Event::Abort { event },
         };
         self.turn(&event, actions);
+    }
+
+    fn content(&mut self, exchange: ExchangeId, body: RequestBody) -> Option<Content> {
+        match body {
+            RequestBody::None => None,
+            RequestBody::Whole(bytes) => Some(Content::Whole(bytes)),
+            RequestBody::Pieces => Some(Content::Pieces(self.state.bodies.read_from(exchange))),
+        }
     }
 
     /// There was space when it came, and others have been let in while it waited. A room that reads
