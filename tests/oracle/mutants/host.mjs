@@ -116,9 +116,9 @@ export const HOST = [
   },
   {
     behaviour: "a turn reads what earlier turns wrote",
-    file: "crates/rooms/src/overlay.rs",
-    from: "self.turn.get(key).or_else(pending)",
-    to: "if OFF { None } else { self.turn.get(key).or_else(pending) }",
+    file: "crates/rooms/src/overlay/mod.rs",
+    from: "if let Some(written) = self.written(key) {",
+    to: "if let Some(written) = self.written(key).filter(|_| !OFF) {",
     caughtBy: "1.11",
   },
   {
