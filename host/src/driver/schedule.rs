@@ -1,5 +1,5 @@
-//! Which alarms are to be looked for in the store, and when: the bookkeeping of `alarms.rs`, without
-//! a store and without time of its own.
+//! Which alarms are to be looked for in the store, and when: the bookkeeping of `alarms.rs`,
+//! without a store and without time of its own.
 //!
 //! The store is read in passes: a pass begins with the alarm that is due for longest and ends with
 //! the first that is not due, which says when the next pass begins. Rooms say when their alarm has

@@ -1,5 +1,6 @@
 //! Completions of started work that wait to enter: timers that are due, pieces of bodies, room to
-//! write on, writes that are durable. Unlike other events each belongs to a scope, and enters while its section is open.
+//! write on, writes that are durable. Unlike other events each belongs to a scope, and enters while
+//! its section is open.
 //!
 //! Bound: each is the one answer to something the guest has started, and those have limits.
 

@@ -6,7 +6,7 @@ use crate::answers::Cause;
 use crate::completions::Completion;
 use crate::mailbox::Waiting;
 use crate::owed::Debt;
-use crate::{Action, RequestBody, Room};
+use crate::{Action, ExchangeId, RequestBody, Room};
 
 impl Room {
     pub(crate) fn complete(&mut self, completion: Completion, actions: &mut Vec<Action>) {
@@ -73,22 +73,22 @@ impl Room {
                 head,
                 body,
             } => {
-                let body = match body {
-                    RequestBody::None => None,
-                    RequestBody::Whole(bytes) => Some(Content::Whole(bytes)),
-                    RequestBody::Pieces => {
-                        Some(Content::Pieces(self.state.bodies.read_from(exchange)))
-                    }
-                };
-                Event::Request {
-                    event,
-                    request: Request { head, body },
-                }
+                let body = self.body_of(exchange, body);
+                let request = Request { head, body };
+                Event::Request { event, request }
             }
             Waiting::Alarm => Event::Alarm { event },
             Waiting::Abort { event } => Event::Abort { event },
         };
         self.turn(&event, actions);
+    }
+
+    fn body_of(&mut self, exchange: ExchangeId, body: RequestBody) -> Option<Content> {
+        match body {
+            RequestBody::None => None,
+            RequestBody::Whole(bytes) => Some(Content::Whole(bytes)),
+            RequestBody::Pieces => Some(Content::Pieces(self.state.bodies.read_from(exchange))),
+        }
     }
 
     /// There was space when it came, and others have been let in while it waited. A room that reads
