@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use partykit_core::{GuestError, LogLevel, LogLine, ProjectName, RoomKey};
+use partykit_core::{GuestError, LogLevel, LogLine, ProjectName, RoomKey, Store};
 use partykit_host::{Config, Deployment, Host, LogSink, RequestLine, StorageConfig};
 use partykit_storage::FaultyStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,11 +27,26 @@ export default class {
   async onMessage(message, sender) {
     if (typeof message !== "string") return sender.send(message);
     if (message === "close") return sender.close(4001, "done");
+    if (message.startsWith("alarm ")) {
+      await this.room.storage.put("script", message.split(" ")[2] ?? "");
+      await this.room.storage.setAlarm(Date.now() + Number(message.split(" ")[1]));
+    }
     if (message.startsWith("put ")) await this.room.storage.put("k", message.slice(4));
     console.log("ran " + message);
     if (message === "put all") return this.room.broadcast("to all");
     if (message === "put bye") return sender.close(4001, "done");
     sender.send("k is " + await this.room.storage.get("k"));
+  }
+  async onAlarm() {
+    const { id, storage } = this.room;
+    const script = await storage.get("script");
+    console.log("alarm of " + id + " " + script);
+    await storage.put("k", "rung");
+    if (script === "wait") await new Promise((resume) => setTimeout(resume, 1e8));
+    if (script === "again") {
+      await storage.put("script", "");
+      await storage.setAlarm(Date.now());
+    }
   }
   async onRequest(request) {
     const text = new TextEncoder();
@@ -109,6 +124,11 @@ impl Stage {
 
     pub(crate) async fn with(set: impl FnOnce(&mut Config)) -> Self {
         let memory = partykit_storage::open(&StorageConfig::Memory).unwrap();
+        Self::on(memory, set).await
+    }
+
+    /// A host that finds something stored.
+    pub(crate) async fn on(memory: Arc<dyn Store>, set: impl FnOnce(&mut Config)) -> Self {
         let store = Arc::new(FaultyStore::new(memory));
         let mut config = Config {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
@@ -174,6 +194,24 @@ impl Stage {
     pub(crate) async fn shutdown(self) {
         let ended = timeout(Duration::from_secs(20), self.host.shutdown());
         ended.await.expect("in time");
+    }
+
+    /// Until rooms have written so many lines that begin so.
+    pub(crate) async fn logged_times(&self, text: &str, times: usize) {
+        let seen = async {
+            while self.count_logged(text) < times {
+                self.log.written.notified().await;
+            }
+        };
+        let in_time = timeout(Duration::from_secs(60), seen).await;
+        let count = self.count_logged(text);
+        assert!(in_time.is_ok(), "{count} of {times} in time");
+    }
+
+    /// How many lines begin so.
+    pub(crate) fn count_logged(&self, text: &str) -> usize {
+        let lines = self.log.lines.lock().unwrap();
+        lines.iter().filter(|line| line.starts_with(text)).count()
     }
 
     /// Whether some room has written this line so far.

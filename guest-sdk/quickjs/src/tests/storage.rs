@@ -157,89 +157,91 @@ fn a_transaction_that_was_left_behind_says_so() {
     assert_eq!(effects.last().unwrap(), &answer(text));
 }
 
+/// A call, and some of the text that it is refused with.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "storage.get()",
+        "parameter 1 is not of type 'string or Array'",
+    ),
+    (
+        "storage.get('a', 5)",
+        "parameter 2 is not of type 'GetOptions'",
+    ),
+    (
+        "storage.get(Symbol())",
+        "Cannot convert a Symbol value to a string",
+    ),
+    (
+        "storage.get(Array(129).fill('a'))",
+        "Maximum number of key value pairs is 128. 129",
+    ),
+    (
+        "storage.put()",
+        "parameter 1 is not of type 'string or object'",
+    ),
+    ("storage.put('a')", "put() called with undefined value"),
+    (
+        "storage.put(['a', 'b'])",
+        "put() called with undefined value",
+    ),
+    (
+        "storage.put({ a: 1 }, 'x')",
+        "put() may only be called with a single key-value pair",
+    ),
+    (
+        "storage.put('a', 1, 'x')",
+        "parameter 3 is not of type 'PutOptions'",
+    ),
+    (
+        "storage.put('x'.repeat(2049), 1)",
+        "A key of size 2049 was provided",
+    ),
+    (
+        "storage.put('a', 'x'.repeat(131200))",
+        "A value of size 131206 was provided",
+    ),
+    (
+        "storage.put({ a: 1, b() {} })",
+        "b() {} could not be cloned",
+    ),
+    (
+        "storage.list(7)",
+        "parameter 1 is not of type 'ListOptions'",
+    ),
+    ("storage.list({ limit: 0 })", "List limit must be positive"),
+    ("storage.list({ limit: 2 ** 31 })", "Value out of range"),
+    (
+        "storage.list({ start: 'a', startAfter: 'a' })",
+        "both start and startAfter",
+    ),
+    (
+        "storage.deleteAll(1)",
+        "parameter 1 is not of type 'PutOptions'",
+    ),
+    (
+        "storage.transaction({})",
+        "parameter 1 is not of type 'function'",
+    ),
+    ("storage.setAlarm('5')", "parameter 1 is not of type 'date'"),
+    (
+        "storage.setAlarm(0)",
+        "cannot be called with an alarm time <= 0",
+    ),
+    ("storage.setAlarm(new Date(NaN))", "not a valid Date"),
+    ("storage.setAlarm(1e16)", "doesn't support dates after 2189"),
+    (
+        "storage.setAlarm(1, 1)",
+        "parameter 2 is not of type 'SetAlarmOptions'",
+    ),
+    (
+        "storage.getAlarm('')",
+        "parameter 1 is not of type 'GetAlarmOptions'",
+    ),
+];
+
 #[test]
 fn arguments_are_refused_in_the_words_of_the_reference() {
-    let cases = [
-        (
-            "storage.get()",
-            "parameter 1 is not of type 'string or Array'",
-        ),
-        (
-            "storage.get('a', 5)",
-            "parameter 2 is not of type 'GetOptions'",
-        ),
-        (
-            "storage.get(Symbol())",
-            "Cannot convert a Symbol value to a string",
-        ),
-        (
-            "storage.get(Array(129).fill('a'))",
-            "Maximum number of key value pairs is 128. 129",
-        ),
-        (
-            "storage.put()",
-            "parameter 1 is not of type 'string or object'",
-        ),
-        ("storage.put('a')", "put() called with undefined value"),
-        (
-            "storage.put(['a', 'b'])",
-            "put() called with undefined value",
-        ),
-        (
-            "storage.put({ a: 1 }, 'x')",
-            "put() may only be called with a single key-value pair",
-        ),
-        (
-            "storage.put('a', 1, 'x')",
-            "parameter 3 is not of type 'PutOptions'",
-        ),
-        (
-            "storage.put('x'.repeat(2049), 1)",
-            "A key of size 2049 was provided",
-        ),
-        (
-            "storage.put('a', 'x'.repeat(131200))",
-            "A value of size 131206 was provided",
-        ),
-        (
-            "storage.put({ a: 1, b() {} })",
-            "b() {} could not be cloned",
-        ),
-        (
-            "storage.list(7)",
-            "parameter 1 is not of type 'ListOptions'",
-        ),
-        ("storage.list({ limit: 0 })", "List limit must be positive"),
-        ("storage.list({ limit: 2 ** 31 })", "Value out of range"),
-        (
-            "storage.list({ start: 'a', startAfter: 'a' })",
-            "both start and startAfter",
-        ),
-        (
-            "storage.deleteAll(1)",
-            "parameter 1 is not of type 'PutOptions'",
-        ),
-        (
-            "storage.transaction({})",
-            "parameter 1 is not of type 'function'",
-        ),
-        ("storage.setAlarm('5')", "parameter 1 is not of type 'date'"),
-        (
-            "storage.setAlarm(0)",
-            "cannot be called with an alarm time <= 0",
-        ),
-        ("storage.setAlarm(new Date(NaN))", "not a valid Date"),
-        ("storage.setAlarm(1e16)", "doesn't support dates after 2189"),
-        (
-            "storage.setAlarm(1, 1)",
-            "parameter 2 is not of type 'SetAlarmOptions'",
-        ),
-        (
-            "storage.getAlarm('')",
-            "parameter 1 is not of type 'GetAlarmOptions'",
-        ),
-    ];
-    let calls: Vec<_> = cases
+    let calls: Vec<_> = REFUSED
         .iter()
         .map(|(call, _)| format!("() => {call}"))
         .collect();
@@ -250,7 +252,7 @@ fn arguments_are_refused_in_the_words_of_the_reference() {
         calls.join(",")
     ));
     let said = effects.last().unwrap().rsplit_once("UTF-8] ").unwrap().1;
-    for ((call, expected), said) in cases.iter().zip(said.split('|')) {
+    for ((call, expected), said) in REFUSED.iter().zip(said.split('|')) {
         assert!(said.contains(expected), "{call}: {said}");
     }
     assert!(!effects.iter().any(|effect| effect.starts_with("put")));

@@ -73,11 +73,9 @@ impl Room {
                 head,
                 body,
             } => {
-                let body = self.content(exchange, body);
-                Event::Request {
-                    event,
-                    request: Request { head, body },
-                }
+                let body = self.body_of(exchange, body);
+                let request = Request { head, body };
+                Event::Request { event, request }
             }
             Waiting::Alarm => Event::Alarm { event },
             Waiting::Abort { event } => Event::Abort { event },
@@ -85,7 +83,7 @@ impl Room {
         self.turn(&event, actions);
     }
 
-    fn content(&mut self, exchange: ExchangeId, body: RequestBody) -> Option<Content> {
+    fn body_of(&mut self, exchange: ExchangeId, body: RequestBody) -> Option<Content> {
         match body {
             RequestBody::None => None,
             RequestBody::Whole(bytes) => Some(Content::Whole(bytes)),

@@ -43,7 +43,10 @@ fn factory(bundle: &str, change: impl FnOnce(&mut Limits)) -> JsFactory {
 }
 
 /// A started room with one connection, and what that did forgotten.
-fn room_with(bundle: &str, change: impl FnOnce(&mut Limits)) -> (Box<dyn Guest>, Recorder) {
+pub(crate) fn room_with(
+    bundle: &str,
+    change: impl FnOnce(&mut Limits),
+) -> (Box<dyn Guest>, Recorder) {
     let mut api = Recorder::default();
     let mut guest = factory(bundle, change).start(&mut api).unwrap();
     start(&mut *guest, &mut api).unwrap();
@@ -53,7 +56,7 @@ fn room_with(bundle: &str, change: impl FnOnce(&mut Limits)) -> (Box<dyn Guest>,
 }
 
 /// A room whose onMessage is this function body, with `message` and `sender`.
-fn room(on_message: &str) -> (Box<dyn Guest>, Recorder) {
+pub(crate) fn room(on_message: &str) -> (Box<dyn Guest>, Recorder) {
     room_with(&class(on_message), |_| ())
 }
 

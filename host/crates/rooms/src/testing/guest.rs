@@ -37,6 +37,7 @@ use partykit_core::{
 
 use super::factory::script;
 use super::pump::Pumps;
+use super::storing;
 
 /// See the module page.
 #[derive(Debug)]
@@ -104,6 +105,12 @@ impl Guest for FakeGuest {
     }
 }
 
+/// What a URL has behind its question mark.
+fn query(url: &str) -> String {
+    let query = url.split_once('?').map(|(_, query)| query);
+    query.unwrap_or_default().to_owned()
+}
+
 fn body_text(what: &BodyEvent) -> String {
     match what {
         BodyEvent::Piece(piece) => format!("piece {}", String::from_utf8_lossy(piece)),
@@ -144,11 +151,6 @@ impl FakeGuest {
         event: &Event,
         api: &mut dyn RoomApi,
     ) -> (String, Option<ConnectionHandle>, bool) {
-        let query = |url: &str| {
-            url.split_once('?')
-                .map_or("", |(_, query)| query)
-                .to_owned()
-        };
         match event {
             Event::Start { event, scope, .. } => {
                 self.start = Some(*event);
@@ -159,12 +161,8 @@ impl FakeGuest {
                 client, request, ..
             } => {
                 let accepted = api.accept(client.handle, Vec::new());
-                let script = if accepted.is_ok() {
-                    query(&request.url)
-                } else {
-                    String::new()
-                };
-                (script, Some(client.handle), false)
+                let script = accepted.map(|()| query(&request.url));
+                (script.unwrap_or_default(), Some(client.handle), false)
             }
             Event::Message {
                 sender, message, ..
@@ -231,27 +229,17 @@ impl FakeGuest {
         match word {
             "echo" => reply(rest, api),
             "all" => drop(api.broadcast(Message::Text(rest.into()), &[])),
-            "get" => {
-                let found = api.storage_get(first).ok().flatten();
-                reply(
-                    &found.map_or("none".into(), |v| String::from_utf8_lossy(&v).into_owned()),
-                    api,
-                );
-            }
-            "list" => reply(&super::storing::list(api), api),
-            "alarm?" => reply(&super::storing::alarm(api), api),
-            "sync" => {
-                match api.storage_sync(self.sections.last().copied().unwrap_or(Scope::NONE)) {
-                    Ok(Some(sync)) => drop(self.syncs.insert(sync, rest.replace('&', ";"))),
-                    Ok(None) => reply("synced", api),
-                    Err(refused) => api.log(LogLevel::Info, format!("refused: {refused}")),
-                }
-            }
+            "get" | "list" | "alarm?" => reply(&storing::read(word, first, api), api),
+            "sync" => match api.storage_sync(self.scope()) {
+                Ok(Some(sync)) => drop(self.syncs.insert(sync, rest.replace('&', ";"))),
+                Ok(None) => reply("synced", api),
+                Err(refused) => api.log(LogLevel::Info, format!("refused: {refused}")),
+            },
             "put" | "del" | "wipe" | "alarm" | "unalarm" => {
-                super::storing::write(word, first, second, api);
+                storing::write(word, first, second, api);
             }
             "timer" => {
-                let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
+                let scope = self.scope();
                 if let Ok(timer) = api.timer_set(first.parse().unwrap_or(0), scope) {
                     self.timers.insert(timer, second.replace('&', ";"));
                 }
@@ -262,16 +250,15 @@ impl FakeGuest {
             "release" => self.release(api),
             "enter" | "begin" | "leave" | "undo" | "break" => self.section(word, api),
             "close" => {
-                let closed =
-                    sender.map(|sender| api.close(sender, first.parse().ok(), second.into()));
-                drop(closed);
+                let code = first.parse().ok();
+                drop(sender.map(|sender| api.close(sender, code, second.into())));
             }
             "stream" => {
                 self.stream = api.body_open().ok();
                 *end = self.stream.map_or(End::Settle, End::Stream);
             }
             "pump" => {
-                let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
+                let scope = self.scope();
                 let start = |source| self.pumps.start(source, scope, rest == "save", api);
                 *end = self.upload.and_then(start).map_or(End::Settle, End::Stream);
             }
@@ -287,6 +274,11 @@ impl FakeGuest {
         Ok(())
     }
 
+    /// What is started now belongs to it.
+    fn scope(&self) -> Scope {
+        self.sections.last().copied().unwrap_or(Scope::NONE)
+    }
+
     fn section(&mut self, word: &str, api: &mut dyn RoomApi) {
         let kind = match word {
             "enter" => Some(SectionKind::Block),
@@ -294,7 +286,7 @@ impl FakeGuest {
             _ => None,
         };
         if let Some(kind) = kind {
-            let outer = self.sections.last().copied().unwrap_or(Scope::NONE);
+            let outer = self.scope();
             self.sections.extend(api.section_enter(outer, kind).ok());
             return;
         }
@@ -309,7 +301,7 @@ impl FakeGuest {
 
     fn read_on(&mut self, word: &str, api: &mut dyn RoomApi) {
         let Some(body) = self.upload else { return };
-        let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
+        let scope = self.scope();
         match word {
             "pull" => drop(api.body_pull(body, scope)),
             _ => api.body_cancel(body),
@@ -351,7 +343,7 @@ impl FakeGuest {
 
     fn write(&mut self, word: &str, text: &str, api: &mut dyn RoomApi) {
         let Some(body) = self.stream else { return };
-        let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
+        let scope = self.scope();
         let refused = match word {
             "piece" => match api.body_write(body, Bytes::from(text.to_owned()), scope) {
                 Ok(true) => return,

@@ -24,8 +24,19 @@ fn now_ms(api: &mut dyn RoomApi) -> u64 {
     api.now_us() / 1000
 }
 
-/// All keys.
-pub(super) fn list(api: &mut dyn RoomApi) -> String {
+/// What is stored there, all keys, or in how many milliseconds the alarm is due.
+pub(super) fn read(word: &str, key: &str, api: &mut dyn RoomApi) -> String {
+    match word {
+        "list" => list(api),
+        "alarm?" => alarm(api),
+        _ => match api.storage_get(key).ok().flatten() {
+            Some(value) => String::from_utf8_lossy(&value).into_owned(),
+            None => "none".to_owned(),
+        },
+    }
+}
+
+fn list(api: &mut dyn RoomApi) -> String {
     let page = api
         .storage_list(&Range::default(), None)
         .unwrap_or_default();
@@ -33,8 +44,7 @@ pub(super) fn list(api: &mut dyn RoomApi) -> String {
     keys.join(",")
 }
 
-/// In how many milliseconds the alarm is due.
-pub(super) fn alarm(api: &mut dyn RoomApi) -> String {
+fn alarm(api: &mut dyn RoomApi) -> String {
     let now_ms = now_ms(api);
     match api.alarm_get() {
         Ok(Some(at_ms)) => format!("in {}", at_ms.saturating_sub(now_ms)),
