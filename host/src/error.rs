@@ -60,6 +60,8 @@ pub(crate) enum RouteError {
     BodyTooSlow,
     #[error("the Host header and the path do not make a URL")]
     Url,
+    #[error("the request has no Host header")]
+    NoHost,
     #[error("the request body could not be read")]
     BodyBroken,
     #[error("ERROR: The requested WebSocket version is not supported.")]
@@ -70,6 +72,8 @@ pub(crate) enum RouteError {
     HostFull { max: usize },
     #[error("the host is shutting down")]
     Stopping,
+    #[error("the project has no code that can be served yet; try again later")]
+    NoCode,
     #[error("the room did not answer")]
     NoAnswer,
 }
@@ -79,10 +83,10 @@ impl RouteError {
         match self {
             Self::PartyNotFound(_) | Self::NotFound => 404,
             Self::Name(_) | Self::BodyBroken | Self::WebSocketVersion | Self::Handshake(_) => 400,
-            Self::Url => 400,
+            Self::Url | Self::NoHost => 400,
             Self::BodyTooSlow => 408,
             Self::BodyTooLarge { .. } => 413,
-            Self::HostFull { .. } | Self::Stopping => 503,
+            Self::HostFull { .. } | Self::Stopping | Self::NoCode => 503,
             // PartyKit answers a path without a party with 500.
             Self::NoParty | Self::NoAnswer => 500,
         }
@@ -92,7 +96,7 @@ impl RouteError {
     /// its client should come back.
     pub(crate) fn close_code(&self) -> Option<u16> {
         match self {
-            Self::HostFull { .. } => Some(close_code::TRY_LATER),
+            Self::HostFull { .. } | Self::NoCode => Some(close_code::TRY_LATER),
             Self::Stopping => Some(close_code::RESTART),
             _ => None,
         }

@@ -12,6 +12,8 @@ import {
 } from "./harness/run.mjs";
 import { HERE } from "./harness/server.mjs";
 import { compare, report } from "./harness/transcript.mjs";
+import { unplacedInFacade } from "./mutants/facade.mjs";
+import { unplacedInHost } from "./mutants/host.mjs";
 
 const scenarios = await allScenarios();
 const projects = byProject(scenarios);
@@ -37,6 +39,11 @@ for (const [project, ofProject] of projects) {
 }
 
 describe("the books", () => {
+  test("each mutant still has its place in the sources", () => {
+    const lost = [...unplacedInHost(), ...unplacedInFacade()];
+    assert.deepEqual(lost.map(({ behaviour }) => behaviour), []);
+  });
+
   test("what is recorded is what is run", () => {
     for (const file of readdirSync(join(HERE, "recorded"))) {
       const project = file.replace(/\.json$/, "");

@@ -186,7 +186,7 @@ fn a_store_keeps_its_backend_and_can_be_moved_to_another() {
     let mut wrong = project.command(&["dev", "--persist", "new", "--port", "0", "-q"]);
     wrong.env("PARTYKIT_HOST_STORAGE", "sled");
     let ended = project.ended(wrong.output().unwrap());
-    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(
         ended
             .stderr

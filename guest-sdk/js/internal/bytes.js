@@ -2,6 +2,8 @@
 
 /** @typedef {{ buffer: ArrayBuffer, offset: number, length: number }} Window */
 
+import { byteLengthOf, OwnArrayBuffer } from "./own.js";
+
 const { isView } = ArrayBuffer;
 
 /**
@@ -14,8 +16,8 @@ export function windowOf(data) {
     const buffer = /** @type {ArrayBuffer} */ (data.buffer);
     return { buffer, offset: data.byteOffset, length: data.byteLength };
   }
-  if (data instanceof ArrayBuffer) {
-    return { buffer: data, offset: 0, length: data.byteLength };
+  if (data instanceof OwnArrayBuffer) {
+    return { buffer: data, offset: 0, length: byteLengthOf(data) };
   }
   return undefined;
 }

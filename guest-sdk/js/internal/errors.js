@@ -3,6 +3,8 @@
 
 import { inspect } from "./inspect.js";
 import { native } from "./native.js";
+import { includes, toNumber, trunc } from "./own.js";
+import { cut } from "./texts.js";
 
 /** @typedef {{ message: string, detail: string, status: number }} Failure */
 
@@ -26,9 +28,9 @@ export function failureOf(error, fallback) {
 function messageOf(error) {
   try {
     if (error !== null && typeof error === "object" && "message" in error) {
-      return `${error.message}`;
+      return cut(`${error.message}`);
     }
-    return typeof error === "symbol" ? error.toString() : `${error}`;
+    return typeof error === "symbol" ? error.toString() : cut(`${error}`);
   } catch {
     return "";
   }
@@ -39,7 +41,7 @@ export function detailOf(error) {
   try {
     return inspect(error);
   } catch {
-    return "an error that cannot be shown";
+    return typeof error === "string" ? error : "an error that cannot be shown";
   }
 }
 
@@ -47,8 +49,10 @@ export function detailOf(error) {
 function statusOf(error) {
   try {
     const code = error !== null && typeof error === "object" && "code" in error ? error.code : 0;
-    const valid = typeof code === "number" && Number.isInteger(code) && code >= 200 && code <= 599;
-    return valid && !BODILESS.includes(code) ? code : 0;
+    // The status of a Response is converted, and so is this.
+    const given = typeof code === "number" || typeof code === "string" ? code : 0;
+    const status = trunc(toNumber(given));
+    return status >= 200 && status <= 599 && !includes(BODILESS, status) ? status : 0;
   } catch {
     return 0;
   }

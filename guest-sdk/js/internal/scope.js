@@ -4,20 +4,7 @@
 // The rule, an approximation of what AsyncLocalStorage does: each turn begins in the innermost open
 // section, and everything in that turn belongs to it. In the turn that opens a section, only its
 // function and the jobs that come after it do; synchronous code around it does not.
+//
+// `scope.current` and `scope.innermost` are members of the room's life.
 
-const none = () => ({
-  /** The section that belongs to what runs now. */
-  current: 0,
-  /** The innermost open section; party/sections.js keeps it. */
-  innermost: 0,
-});
-
-export let scope = none();
-
-/**
- * A room begins. It writes to the scope with every event, so it gets one of its own, outside of the
- * image that it began with.
- */
-export function renewScope() {
-  scope = none();
-}
+export { life as scope } from "./life.js";

@@ -1,6 +1,7 @@
 // The rules of a WebSocket's close(): which codes, which reasons.
 
 import { native } from "../internal/native.js";
+import { includes, OwnArrayBuffer, OwnTypeError, sliceOf, toNumber, trunc } from "../internal/own.js";
 
 const REASON_BYTES_MAX = 123;
 /** Codes that only a WebSocket implementation itself may report. */
@@ -15,15 +16,15 @@ const RESERVED = [1004, 1005, 1006, 1015];
 export function closeArguments(code, reason) {
   if (code === undefined) {
     if (reason !== undefined) {
-      throw new TypeError(
+      throw new OwnTypeError(
         "If you specify a WebSocket close reason, you must also specify a code.",
       );
     }
     return { code: 0, reason: "" };
   }
-  const number = Math.trunc(Number(code)) || 0;
-  if (number < 1000 || number > 4999 || RESERVED.includes(number)) {
-    throw new TypeError(`Invalid WebSocket close code: ${number}.`);
+  const number = trunc(toNumber(code)) || 0;
+  if (number < 1000 || number > 4999 || includes(RESERVED, number)) {
+    throw new OwnTypeError(`Invalid WebSocket close code: ${number}.`);
   }
   return { code: number, reason: reason === undefined ? "" : cut(`${reason}`) };
 }
@@ -34,7 +35,7 @@ export function closeArguments(code, reason) {
  */
 function cut(reason) {
   if (reason.length * 3 <= REASON_BYTES_MAX) return reason;
-  const room = new ArrayBuffer(REASON_BYTES_MAX);
-  const [units] = native.encoding.encodeInto(reason, room, 0, REASON_BYTES_MAX);
-  return reason.slice(0, units);
+  const room = new OwnArrayBuffer(REASON_BYTES_MAX);
+  const units = native.encoding.encodeInto(reason, room, 0, REASON_BYTES_MAX)[0];
+  return sliceOf(reason, 0, units);
 }

@@ -6,6 +6,7 @@
 
 import { windowOf } from "../internal/bytes.js";
 import { native } from "../internal/native.js";
+import { includes, isArray, OwnError, OwnTypeError, Table } from "../internal/own.js";
 import { EventTarget, hasListeners as hears } from "../web/events.js";
 import { closeArguments } from "./close.js";
 
@@ -15,6 +16,10 @@ const CONNECTING = 0;
 export const OPEN = 1;
 export const CLOSING = 2;
 export const CLOSED = 3;
+
+const NOT_JOINED = "You must call one of accept() or state.acceptWebSocket() on this WebSocket before " +
+  "sending messages.";
+const CLOSED_HERE = "Can't call WebSocket send() after close().";
 
 const ATTACHMENT_BYTES_MAX = 2048;
 const TAGS_MAX = 10;
@@ -28,6 +33,8 @@ export let setReadyState;
 export let isClosedHere;
 /** @type {(connection: Connection, tags: string[]) => void} */
 export let setTags;
+/** It is among the room's connections, or was. @type {(connection: Connection) => void} */
+export let markJoined;
 /** @type {(connection: Connection, tag: string) => boolean} */
 export let hasTag;
 
@@ -41,24 +48,29 @@ export class Connection extends EventTarget {
     setReadyState = (connection, state) => {
       connection.#readyState = state;
     };
-    isClosedHere = (connection) => connection.#closed;
+    isClosedHere = (connection) => connection.#mute === CLOSED_HERE;
     setTags = (connection, tags) => {
       connection.#tags = tags;
     };
-    hasTag = (connection, tag) => connection.#tags.includes(tag);
+    markJoined = (connection) => {
+      if (connection.#mute === NOT_JOINED) connection.#mute = undefined;
+    };
+    hasTag = (connection, tag) => includes(connection.#tags, tag);
   }
 
   #handle;
   #hibernates;
   #readyState = OPEN;
-  #closed = false;
+  /** Why nothing can be sent: while its tags are asked for, and after room code has closed it. */
+  /** @type {string | undefined} */
+  #mute = NOT_JOINED;
   /** @type {unknown} */
   #state = null;
   /** @type {ArrayBuffer | undefined} */
   #attachment;
   /** @type {string[]} */
   #tags = [];
-  /** The listeners that are set as attributes, by type. @type {Map<string, any> | undefined} */
+  /** The listeners that are set as attributes, by type. @type {Table<string, any> | undefined} */
   #attributes;
 
   /**
@@ -131,7 +143,7 @@ export class Connection extends EventTarget {
    * @param {string | ArrayBuffer | ArrayBufferView} message
    */
   send(message) {
-    if (this.#closed) throw new TypeError("Can't call WebSocket send() after close().");
+    if (this.#mute !== undefined) throw new OwnTypeError(this.#mute);
     if (typeof message === "string") {
       sendText(this.#handle, message);
       return;
@@ -147,10 +159,11 @@ export class Connection extends EventTarget {
    * @param {string} [reason]
    */
   close(code, reason) {
-    if (this.#closed) return;
+    if (this.#mute === NOT_JOINED) throw new OwnTypeError(NOT_JOINED);
+    if (this.#mute !== undefined) return;
     const checked = closeArguments(code, reason);
-    this.#closed = true;
-    this.#readyState = CLOSING;
+    this.#mute = CLOSED_HERE;
+    if (this.#readyState < CLOSING) this.#readyState = CLOSING;
     close(this.#handle, checked.code, checked.reason);
   }
 
@@ -167,7 +180,7 @@ export class Connection extends EventTarget {
     super.addEventListener(type, callback, options);
   }
 
-  /** Server ends are accepted before room code sees them. */
+  /** Server ends are accepted before room code sees them, but for getConnectionTags. */
   accept() {}
 
   get onmessage() { return this.#attributes?.get("message") ?? null; }
@@ -179,7 +192,7 @@ export class Connection extends EventTarget {
 
   /** @param {string} type @param {unknown} callback */
   #attribute(type, callback) {
-    this.#attributes ??= new Map();
+    this.#attributes ??= new Table();
     const before = this.#attributes.get(type);
     if (before !== undefined) this.removeEventListener(type, before);
     this.#attributes.delete(type);
@@ -200,7 +213,7 @@ for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED }
 function checkAttachment(value) {
   const bytes = native.value.serialize(value);
   if (bytes.byteLength > ATTACHMENT_BYTES_MAX) {
-    throw new Error(
+    throw new OwnError(
       `A WebSocket 'attachment' cannot be larger than ${ATTACHMENT_BYTES_MAX} bytes.` +
         `'attachment' was ${bytes.byteLength} bytes.`,
     );
@@ -217,20 +230,27 @@ function checkAttachment(value) {
  * @returns {string[]}
  */
 export function tagsOf(id, given, hibernates) {
-  const tags = [id, .../** @type {Iterable<any>} */ (given ?? [])].filter(
-    (tag, index) => index === 0 || tag !== id,
-  );
-  if (!hibernates) return tags.filter((tag) => typeof tag === "string");
-  if (tags.length > TAGS_MAX) {
-    throw new Error("A connection can only have 10 tags, including the default id tag.");
+  if (!isArray(given)) throw new OwnTypeError("getConnectionTags must return an array of strings.");
+  /** @type {any[]} */
+  const list = given;
+  /** @type {any[]} */
+  const tags = [id];
+  for (let index = 0; index < list.length; index++) {
+    const tag = list[index];
+    if (tag !== id && (hibernates || typeof tag === "string")) tags[tags.length] = tag;
   }
-  for (const tag of tags) {
+  if (!hibernates) return tags;
+  if (tags.length > TAGS_MAX) {
+    throw new OwnError("A connection can only have 10 tags, including the default id tag.");
+  }
+  for (let index = 0; index < tags.length; index++) {
+    const tag = tags[index];
     if (typeof tag !== "string") {
-      throw new Error(`A connection tag must be a string. Received: ${tag}`);
+      throw new OwnError(`A connection tag must be a string. Received: ${tag}`);
     }
-    if (tag === "") throw new Error("A connection tag must not be an empty string.");
+    if (tag === "") throw new OwnError("A connection tag must not be an empty string.");
     if (tag.length > TAG_LENGTH_MAX) {
-      throw new Error(`A connection tag must not exceed ${TAG_LENGTH_MAX} characters`);
+      throw new OwnError(`A connection tag must not exceed ${TAG_LENGTH_MAX} characters`);
     }
   }
   return tags;

@@ -2,17 +2,17 @@
 // buffers, finds its connection, calls the user's handler in the form that handler has, and is
 // settled when the handler's promise is done. What is awaited meanwhile lets other events in.
 
+import { begin, life } from "../internal/life.js";
 import { native } from "../internal/native.js";
-import { eventsBegin } from "../internal/phase.js";
-import { renewScope, scope } from "../internal/scope.js";
+import { byteLengthOf, OwnError, OwnTypeError } from "../internal/own.js";
+import { scope } from "../internal/scope.js";
 import { CloseEvent, ErrorEvent, MessageEvent } from "../web/events.js";
 import { send } from "../web/bodies.js";
-import { restartClock } from "../web/performance.js";
 import { abortRequest, incomingRequest } from "../web/request.js";
 import { outgoing, Response } from "../web/response.js";
 import {
   CLOSED, CLOSING, Connection, handleOf, hears, isClosedHere, listening,
-  setReadyState, setTags, tagsOf,
+  markJoined, setReadyState, setTags, tagsOf,
 } from "./connection.js";
 import { requestBegins, requestEnds } from "./requests.js";
 import { Connections, makeRoom } from "./room.js";
@@ -28,13 +28,24 @@ const WHEN_REQUESTING = "Uncaught exception when making a request";
 let definition;
 /** @type {Record<string, unknown>} */
 let env;
-/** The user's class made, or the user's object. @type {any} */
-let instance;
 let isClass = false;
-/** @type {ReturnType<typeof makeRoom>} */
-let room;
-let hibernating = false;
-let connections = new Connections();
+
+/** What events are delivered to. Stands in the room's life, because every room has its own. */
+export class Party {
+  /**
+   * @param {any} instance the user's class made, or the user's object
+   * @param {ReturnType<typeof makeRoom>} room
+   * @param {Connections} connections
+   * @param {boolean} hibernating
+   */
+  constructor(instance, room, connections, hibernating) {
+    this.instance = instance;
+    this.room = room;
+    this.connections = connections;
+    this.hibernating = hibernating;
+  }
+}
+
 
 /**
  * The bundle was evaluated.
@@ -57,9 +68,7 @@ export function warnings() {
  * @param {string} name
  */
 export function onStart(event, section, id, internalID, name) {
-  eventsBegin();
-  renewScope();
-  restartClock();
+  begin();
   const leave = startSection(section);
   scope.current = section;
   const finish = (/** @type {number} */ event) => {
@@ -71,10 +80,12 @@ export function onStart(event, section, id, internalID, name) {
     settleFailed(event, error, WHEN_REQUESTING);
   };
   try {
-    connections = new Connections();
-    room = makeRoom({ id, internalID, name }, { ...env }, connections);
-    instance = isClass ? new definition.target(room) : definition.target;
-    hibernating = hibernates(definition, instance);
+    const connections = new Connections();
+    const room = makeRoom({ id, internalID, name }, { ...env }, connections);
+    const instance = isClass ? new definition.target(room) : definition.target;
+    connections.ready = true;
+    const hibernating = hibernates(definition, instance);
+    life.party = new Party(instance, room, connections, hibernating);
     whenDone(event, start(), finish, fail);
   } catch (error) {
     fail(event, error);
@@ -84,14 +95,24 @@ export function onStart(event, section, id, internalID, name) {
 /** The user's onStart, between the sections that constructor and onStart may have opened. */
 function start() {
   const constructed = whenIdle(1);
-  if (constructed !== undefined) return constructed.then(startNow);
+  return constructed === undefined ? startNow() : startAfter(constructed);
+}
+
+/** @param {Promise<void>} constructed */
+async function startAfter(constructed) {
+  await constructed;
   return startNow();
 }
 
 function startNow() {
-  const started = isClass ? instance.onStart?.() : undefined;
-  if (!isThenable(started)) return whenIdle(1);
-  return Promise.resolve(started).then(() => whenIdle(1));
+  const started = isClass ? life.party.instance.onStart?.() : undefined;
+  return isThenable(started) ? idleAfter(started) : whenIdle(1);
+}
+
+/** @param {PromiseLike<unknown>} started */
+async function idleAfter(started) {
+  await started;
+  return whenIdle(1);
 }
 
 /**
@@ -100,18 +121,22 @@ function startNow() {
  */
 export function onConnect(event, handle, id, uri, method, url, headers) {
   scope.current = scope.innermost;
+  const { instance, connections, hibernating } = life.party;
   const connection = new Connection(handle, id, uri, hibernating);
   connections.add(connection);
   const fail = (/** @type {number} */ event, /** @type {unknown} */ error) => {
-    connections.hide(connection);
+    // The host forgets it without a word: nobody will tell of its end.
+    connections.remove(connection);
     setReadyState(connection, CLOSED);
     settleFailed(event, error, WHEN_CONNECTING);
   };
   try {
     const context = { request: incomingRequest(method, url, headers) };
-    const tags = isClass ? instance.getConnectionTags?.(connection, context) : undefined;
+    const tags = isClass && instance.getConnectionTags !== undefined
+      ? instance.getConnectionTags(connection, context)
+      : [];
     const joined = isThenable(tags)
-      ? Promise.resolve(tags).then((tags) => join(connection, tags, context))
+      ? joinWith(connection, tags, context)
       : join(connection, tags, context);
     whenDone(event, joined, done, fail);
   } catch (error) {
@@ -124,18 +149,31 @@ export function onConnect(event, handle, id, uri, method, url, headers) {
  * @returns {unknown} what the handler returned
  */
 function join(connection, tags, context) {
+  const { instance, room, connections, hibernating } = life.party;
   const checked = tagsOf(connection.id, tags, hibernating);
   setTags(connection, checked);
-  native.connections.accept(handleOf(connection), checked);
+  if (!native.connections.accept(handleOf(connection), checked)) {
+    // It went, or was sent away, while its tags were awaited: nobody has joined.
+    connections.remove(connection);
+    setReadyState(connection, CLOSED);
+    return undefined;
+  }
   connections.join(connection);
+  markJoined(connection);
   return isClass
     ? instance.onConnect?.(connection, context)
     : instance.onConnect?.(connection, room, context);
 }
 
+/** @param {Connection} connection @param {PromiseLike<unknown>} tags @param {object} context */
+async function joinWith(connection, tags, context) {
+  return join(connection, await tags, context);
+}
+
 /** @param {number} event @param {number} sender @param {string | ArrayBuffer} data */
 export function onMessage(event, sender, data) {
   scope.current = scope.innermost;
+  const { instance, room, connections } = life.party;
   const connection = connections.get(sender);
   if (connection === undefined) {
     done(event);
@@ -166,9 +204,11 @@ export function onMessage(event, sender, data) {
  */
 export function onClose(event, handle, id, uri, code, reason, wasClean) {
   scope.current = scope.innermost;
+  const { instance, room, connections, hibernating } = life.party;
   // A guest that replaced a failed one never saw the connection's beginning.
   const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
   connections.remove(connection);
+  markJoined(connection);
   if (isClosedHere(connection)) setReadyState(connection, CLOSED);
   else if (wasClean || hibernating) setReadyState(connection, CLOSING);
   const over = (/** @type {number} */ event) => {
@@ -190,8 +230,10 @@ export function onClose(event, handle, id, uri, code, reason, wasClean) {
  */
 export function onError(event, handle, id, uri, message) {
   scope.current = scope.innermost;
+  const { instance, room, connections, hibernating } = life.party;
   const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
-  const error = new Error(message);
+  markJoined(connection);
+  const error = new OwnError(message);
   const call = () => isClass
     ? instance.onError?.(connection, error)
     : instance.onError?.(connection, error, room);
@@ -201,18 +243,27 @@ export function onError(event, handle, id, uri, message) {
   }
 }
 
+/** @param {number} event */
+export function onAlarm(event) {
+  scope.current = scope.innermost;
+  const { instance, room } = life.party;
+  const call = () => isClass ? instance.onAlarm?.() : instance.onAlarm?.(room);
+  deliver(event, call, done);
+}
+
 /**
  * @param {number} event @param {string} method @param {string} url @param {string[]} headers
  * @param {ArrayBuffer} [whole] @param {number} [pieces] the one or the other, when it has a body
  */
 export function onRequest(event, method, url, headers, whole, pieces) {
   scope.current = scope.innermost;
+  const { instance, room } = life.party;
   const fail = (/** @type {number} */ event, /** @type {unknown} */ error) => {
     requestEnds(event);
     settleFailed(event, error, WHEN_REQUESTING);
   };
   try {
-    if (typeof instance.onRequest !== "function") throw new Error("No onRequest handler");
+    if (typeof instance.onRequest !== "function") throw new OwnError("No onRequest handler");
     const request = incomingRequest(method, url, headers, whole, pieces);
     requestBegins(event, request);
     const finish = (/** @type {number} */ event, /** @type {unknown} */ response) =>
@@ -230,13 +281,14 @@ export function onRequest(event, method, url, headers, whole, pieces) {
  */
 function respond(event, request, response) {
   if (!(response instanceof Response)) {
-    throw new TypeError(
+    throw new OwnTypeError(
       "Incorrect type for Promise: the Promise did not resolve to 'Response'.",
     );
   }
   const { status, headers, whole, stream } = outgoing(response);
   if (stream === undefined) {
-    native.events.response(event, status, headers, whole, 0, whole?.byteLength ?? 0);
+    const length = whole === undefined ? 0 : byteLengthOf(whole);
+    native.events.response(event, status, headers, whole, 0, length);
   } else {
     send(
       stream,

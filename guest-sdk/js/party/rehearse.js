@@ -6,8 +6,11 @@
 
 import { incomingRequest } from "../web/request.js";
 import { Response } from "../web/response.js";
+import { URL } from "../web/url.js";
 import { Connection } from "./connection.js";
+import { Party } from "./dispatch.js";
 import { Connections, makeRoom } from "./room.js";
+import { Section } from "./sections.js";
 
 /** @type {unknown[]} */
 const kept = [];
@@ -20,13 +23,19 @@ export function rehearse() {
   connections.join(connection);
   connections.remove(connection);
   const request = incomingRequest("GET", "http://room/", ["host", "room"]);
+  const url = new URL("http://room/");
+  const room = makeRoom({ id: "", internalID: "", name: "" }, {}, connections);
   kept.push(
-    makeRoom({ id: "", internalID: "", name: "" }, {}, connections),
-    connections,
+    room,
+    new Party({}, room, connections, false),
+    new Section(0),
     connection,
     request,
     request.headers,
     { request },
     new Response(""),
+    url,
+    url.searchParams,
+    { hibernate: true },
   );
 }

@@ -3,11 +3,12 @@
 // They are held here until they are settled, so that a handler which waits for nothing but that
 // signal is not taken for one that can never end (party/settle.js).
 
+import { Table } from "../internal/own.js";
 import { scope } from "../internal/scope.js";
 import { abortRequest } from "../web/request.js";
 
-/** @type {Map<number, import("../web/request.js").Request>} */
-const handled = new Map();
+/** @type {Table<number, import("../web/request.js").Request>} */
+const handled = new Table();
 
 /** @param {number} event @param {import("../web/request.js").Request} request */
 export function requestBegins(event, request) {

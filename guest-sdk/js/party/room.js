@@ -6,23 +6,25 @@
 
 import { windowOf } from "../internal/bytes.js";
 import { native } from "../internal/native.js";
+import { includes, Table } from "../internal/own.js";
 import { hasTag, handleOf, OPEN } from "./connection.js";
 import { blockConcurrencyWhile } from "./sections.js";
-import { Storage } from "./storage.js";
+import { DurableObjectStorage } from "./storage.js";
 
 /** @typedef {import("./connection.js").Connection} Connection */
 
+const { defineProperty } = Object;
 const { broadcastText, broadcastBytes } = native.connections;
 /** @type {number[]} */
 const NOBODY = [];
 
 export class Connections {
-  /** Every connection whose end has not been delivered. @type {Map<number, Connection>} */
-  #all = new Map();
-  /** Those that were accepted, in the order of acceptance. @type {Map<number, Connection>} */
-  #joined = new Map();
-  /** Whether any connection was ever accepted. */
-  used = false;
+  /** Every connection whose end has not been delivered. @type {Table<number, Connection>} */
+  #all = new Table();
+  /** Those that were accepted, in the order of acceptance. @type {Table<number, Connection>} */
+  #joined = new Table();
+  /** Whether there can be connections: not before the room's object is made. */
+  ready = false;
 
   /** @param {Connection} connection */
   add(connection) {
@@ -36,13 +38,7 @@ export class Connections {
 
   /** @param {Connection} connection */
   join(connection) {
-    this.used = true;
     this.#joined.set(handleOf(connection), connection);
-  }
-
-  /** It is no longer listed, but its end is still to come. @param {Connection} connection */
-  hide(connection) {
-    this.#joined.delete(handleOf(connection));
   }
 
   /** @param {Connection} connection */
@@ -53,26 +49,29 @@ export class Connections {
 
   /** The newest open connection with this id. @param {string} id */
   newest(id) {
-    let found;
-    for (const connection of this.#joined.values()) {
-      if (connection.id === id && connection.readyState === OPEN) found = connection;
+    const joined = this.#joined.list();
+    for (let index = joined.length - 1; index >= 0; index--) {
+      if (joined[index].id === id && joined[index].readyState === OPEN) return joined[index];
     }
-    return found;
   }
 
   /** @param {string} [tag] none or empty: all @returns {Generator<Connection, void>} */
   *open(tag) {
-    for (const connection of [...this.#joined.values()]) {
+    const joined = this.#joined.list();
+    for (let index = 0; index < joined.length; index++) {
+      const connection = joined[index];
       if (connection.readyState !== OPEN) continue;
       if (!tag || hasTag(connection, tag)) yield connection;
     }
   }
 
-  /** @param {string[]} ids @returns {number[]} the handles that bear one of these ids */
+  /** @param {ArrayLike<string>} ids @returns {number[]} the handles that bear one of these ids */
   handles(ids) {
+    /** @type {number[]} */
     const handles = [];
-    for (const [handle, connection] of this.#joined) {
-      if (ids.includes(connection.id)) handles.push(handle);
+    const joined = this.#joined.list();
+    for (let index = 0; index < joined.length; index++) {
+      if (includes(ids, joined[index].id)) handles[handles.length] = handleOf(joined[index]);
     }
     return handles;
   }
@@ -84,12 +83,12 @@ export class Connections {
  * @param {Connections} connections
  */
 export function makeRoom(who, env, connections) {
-  return {
+  const room = {
     id: who.id,
     internalID: who.internalID,
     name: who.name,
     env,
-    storage: new Storage(),
+    storage: new DurableObjectStorage(),
     blockConcurrencyWhile,
     /**
      * Sends to every open connection whose id is not in `without`.
@@ -97,35 +96,48 @@ export function makeRoom(who, env, connections) {
      * @param {string[]} [without]
      */
     broadcast(message, without) {
-      const except = without && without.length > 0 ? connections.handles([...without]) : NOBODY;
+      const except = without && without.length > 0 ? connections.handles(without) : NOBODY;
       const window = typeof message === "string" ? undefined : windowOf(message);
       if (window === undefined) broadcastText(`${message}`, except);
       else broadcastBytes(window.buffer, window.offset, window.length, except);
     },
-    context: {},
+    context: { bindings: { r2: {}, kv: {} } },
     /** @param {string} id @returns {Connection | undefined} */
     getConnection(id) {
-      if (!connections.used) warnEarly("getConnection");
+      if (!connections.ready) warnEarly("getConnection");
       return connections.newest(`${id}`);
     },
     /** A single-use iterator. @param {string} [tag] @returns {IterableIterator<Connection>} */
     getConnections(tag) {
-      if (!connections.used) warnEarly("getConnections");
+      if (!connections.ready) warnEarly("getConnections");
       return connections.open(tag);
     },
     analytics,
+  };
+  defineProperty(room, "connections", deprecated.connections);
+  defineProperty(room, "parties", deprecated.parties);
+  return room;
+}
+
+/**
+ * Accessors that every room has, made once: the engine makes up the name of such a function anew
+ * for each object that is written with one, in tables that lie in the image.
+ */
+const deprecated = /** @type {Record<string, PropertyDescriptor>} */ (
+  Object.getOwnPropertyDescriptors({
     /** @deprecated use getConnections */
     get connections() {
       console.warn("room.connections is deprecated, use room.getConnections() instead");
-      return new Map([...connections.open()].map((connection) => [connection.id, connection]));
+      const open = [.../** @type {any} */ (this).getConnections()];
+      return new Map(open.map((connection) => [connection.id, connection]));
     },
     /** @deprecated use context.parties */
     get parties() {
       console.warn("room.parties is deprecated, use room.context.parties instead");
-      return /** @type {{ parties?: unknown }} */ (this.context).parties;
+      return /** @type {any} */ (this).context.parties;
     },
-  };
-}
+  })
+);
 
 let analyticsUsed = false;
 

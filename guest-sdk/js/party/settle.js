@@ -1,19 +1,17 @@
 // The end of an event: the host is told when a handler's promise is done, and which handlers can
 // never be.
 //
-// An `Owed` is held by nothing but the reactions of the handler's promise. When no code is left
-// that could resolve that promise, promise, reactions and `Owed` are garbage together; the
-// collector finds that out exactly, because values are counted and not guessed from a stack. A
-// promise whose resolver somebody keeps (a long poll) stays alive with it.
+// An `Owed` is held by nothing but the function that waits for the handler's promise, and that one
+// by nothing but the promise. When no code is left that could resolve the promise, all three are
+// garbage together; the collector finds that out exactly, because values are counted and not
+// guessed from a stack. A promise whose resolver somebody keeps (a long poll) stays alive with it.
 
 import { failureOf, reportUncaught } from "../internal/errors.js";
 import { native } from "../internal/native.js";
+import { Table, Weak } from "../internal/own.js";
 import { requestEnds } from "./requests.js";
 
 const { done, failed, isFulfilled } = native.events;
-const then = Promise.prototype.then;
-const resolved = Promise.resolve.bind(Promise);
-const apply = Reflect.apply;
 
 class Owed {
   /** @param {number} event */
@@ -22,8 +20,8 @@ class Owed {
   }
 }
 
-/** Events whose handler has returned a promise. @type {Map<number, WeakRef<Owed>>} */
-const unsettled = new Map();
+/** Events whose handler has returned a promise. @type {Table<number, Weak<Owed>>} */
+const unsettled = new Table();
 
 /**
  * Whether a handler's result must be waited for.
@@ -54,16 +52,26 @@ export function whenDone(event, result, finish, fail) {
     return;
   }
   const owed = new Owed(event);
-  unsettled.set(event, new WeakRef(owed));
-  const value = (/** @type {unknown} */ value) => {
-    unsettled.delete(owed.event);
-    attempt(owed.event, value, finish, fail);
-  };
-  const error = (/** @type {unknown} */ error) => {
-    unsettled.delete(owed.event);
-    attempt(owed.event, error, fail, fail);
-  };
-  apply(then, resolved(result), [value, error]);
+  unsettled.set(event, new Weak(owed));
+  waitFor(owed, result, finish, fail);
+}
+
+/**
+ * @param {Owed} owed @param {PromiseLike<unknown>} result
+ * @param {(event: number, value: unknown) => void} finish
+ * @param {(event: number, error: unknown) => void} fail
+ */
+async function waitFor(owed, result, finish, fail) {
+  let end = finish;
+  let value;
+  try {
+    value = await result;
+  } catch (error) {
+    end = fail;
+    value = error;
+  }
+  unsettled.delete(owed.event);
+  attempt(owed.event, value, end, fail);
 }
 
 /**
@@ -99,13 +107,15 @@ export function settleFailed(event, error, fallback) {
  * @returns {number[]}
  */
 export function stranded(events) {
-  return events.filter((event) => {
+  /** @type {number[]} */
+  const lost = [];
+  for (let index = 0; index < events.length; index++) {
+    const event = events[index];
     // One that is not known here was dropped by an exception in the platform itself.
-    const lost = unsettled.get(event)?.deref() === undefined;
-    if (lost) {
-      unsettled.delete(event);
-      requestEnds(event);
-    }
-    return lost;
-  });
+    if (unsettled.get(event)?.deref() !== undefined) continue;
+    lost[lost.length] = event;
+    unsettled.delete(event);
+    requestEnds(event);
+  }
+  return lost;
 }

@@ -2,6 +2,7 @@
 // one interface that dispatch.js can call without asking again.
 
 import { inspect } from "../internal/inspect.js";
+import { objectWith, OwnError, OwnObject, OwnTypeError } from "../internal/own.js";
 
 const INSTANCE = ["onConnect", "onRequest", "onMessage", "onClose", "onError", "onAlarm"];
 const STATIC = ["unstable_onFetch", "onFetch", "onBeforeConnect", "onBeforeRequest"];
@@ -11,6 +12,7 @@ const STATIC = ["unstable_onFetch", "onFetch", "onBeforeConnect", "onBeforeReque
  * @property {boolean} isClass
  * @property {any} target the class or the object
  * @property {string[]} warnings
+ * @property {object} [likeness] an instance of nothing, kept for its layout
  */
 
 /**
@@ -19,32 +21,39 @@ const STATIC = ["unstable_onFetch", "onFetch", "onBeforeConnect", "onBeforeReque
  * @returns {Definition}
  */
 export function definitionOf(exported) {
-  if (exported === null || !["object", "function"].includes(typeof exported)) {
-    throw new TypeError(
+  if (exported === null || (typeof exported !== "object" && typeof exported !== "function")) {
+    throw new OwnTypeError(
       `The default export must be a class or an object with handlers, not ${inspect(exported)}.`,
     );
   }
   const target = /** @type {any} */ (exported);
-  for (const name of INSTANCE) {
+  for (let index = 0; index < INSTANCE.length; index++) {
+    const name = INSTANCE[index];
     if (name in target && typeof target[name] !== "function") {
-      throw new Error(`.${name} should be a function`);
+      throw new OwnError(`.${name} should be a function`);
     }
   }
   const isClass = typeof target === "function" && "prototype" in target &&
-    target.prototype instanceof Object;
-  return { isClass, target, warnings: isClass ? misplaced(target.prototype) : [] };
+    target.prototype instanceof OwnObject;
+  return {
+    isClass,
+    target,
+    warnings: isClass ? misplaced(target.prototype) : [],
+    // Of the layout that every room's instance begins with: see rehearse.js.
+    likeness: isClass ? objectWith(target.prototype) : undefined,
+  };
 }
 
 /** Static handlers that stand on the instances. @param {any} prototype @returns {string[]} */
 function misplaced(prototype) {
   /** @type {string[]} */
   const warnings = [];
-  for (const name of STATIC) {
+  for (let index = 0; index < STATIC.length; index++) {
+    const name = STATIC[index];
     if (!(name in prototype)) continue;
-    warnings.push(
-      `.${name} is present on the class instance, but it should be defined as a static method`,
-    );
-    if (typeof prototype[name] !== "function") throw new Error(`.${name} should be a function`);
+    warnings[warnings.length] =
+      `.${name} is present on the class instance, but it should be defined as a static method`;
+    if (typeof prototype[name] !== "function") throw new OwnError(`.${name} should be a function`);
   }
   return warnings;
 }

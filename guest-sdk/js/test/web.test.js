@@ -11,8 +11,8 @@ const { CustomEvent, Event, EventTarget } = await import("../web/events.js");
 const { Headers } = await import("../web/headers.js");
 const { Response } = await import("../web/response.js");
 const { console: log } = await import("../web/console.js");
-const { eventsBegin } = await import("../internal/phase.js");
-eventsBegin();
+const { begin } = await import("../internal/life.js");
+begin();
 
 beforeEach(() => effects.splice(0));
 

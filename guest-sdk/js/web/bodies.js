@@ -7,6 +7,7 @@
 import { windowOf } from "../internal/bytes.js";
 import { reportUncaught } from "../internal/errors.js";
 import { native } from "../internal/native.js";
+import { microtask, OwnPromise, OwnTypeError, Table } from "../internal/own.js";
 import { scope } from "../internal/scope.js";
 import { Core, upon } from "./stream-core.js";
 import { lockFor } from "./streams.js";
@@ -23,10 +24,10 @@ export class Pieces {
 
 /** @typedef {{ core: Core, answered: (value?: any) => void }} Pull */
 
-/** @type {Map<number, Pull>} */
-const pulls = new Map();
-/** @type {Map<number, Outgoing>} */
-const written = new Map();
+/** @type {Table<number, Pull>} */
+const pulls = new Table();
+/** @type {Table<number, Outgoing>} */
+const written = new Table();
 
 /** The stream of a request's body. @param {Pieces} pieces */
 export function coreOfPieces({ handle }) {
@@ -37,12 +38,12 @@ export function coreOfPieces({ handle }) {
 
 /** @param {Core} core @param {number} handle */
 function pull(core, handle) {
-  return new Promise((answered) => {
+  return new OwnPromise((answered) => {
     pulls.set(handle, { core, answered });
     let comes = false;
     try {
       comes = native.bodies.pull(handle, scope.current);
-      if (!comes) core.error(new TypeError(GONE));
+      if (!comes) core.error(new OwnTypeError(GONE));
     } finally {
       if (!comes && pulls.delete(handle)) answered(undefined);
     }
@@ -144,7 +145,7 @@ class Outgoing {
     }
     if (more === undefined) this.failed(GONE);
     // In a job of its own: chunks that wait in a queue must not become frames of the stack.
-    else if (more) queueMicrotask(() => { if (!this.#ended) this.next(); });
+    else if (more) microtask(() => { if (!this.#ended) this.next(); });
     else this.#full = true;
   }
 
@@ -186,7 +187,7 @@ export function onBody(handle, what, detail) {
   if (pull === undefined) return;
   pulls.delete(handle);
   const { core, answered } = pull;
-  if (what === "failed") core.error(new TypeError(detail));
+  if (what === "failed") core.error(new OwnTypeError(detail));
   else if (what === "finished") core.close();
   else core.enqueue(new Uint8Array(detail));
   answered();

@@ -6,6 +6,9 @@
 
 import { copyOf, windowOf } from "../internal/bytes.js";
 import { native } from "../internal/native.js";
+import {
+  byteLengthOf, firstUnit, OwnArrayBuffer, OwnPromise, OwnTypeError, sliceOf, wellFormed,
+} from "../internal/own.js";
 import { asInterface } from "../internal/webidl.js";
 import { coreOfPieces, Pieces } from "./bodies.js";
 import { Core, teeCore } from "./stream-core.js";
@@ -57,10 +60,10 @@ export class Body {
   /** @returns {Promise<string>} */
   async text() {
     const source = this.#take() ?? "";
-    if (typeof source === "string") return source.toWellFormed();
+    if (typeof source === "string") return wellFormed(source);
     const bytes = await allOf(source);
-    const [text] = native.encoding.decodeUtf8(bytes, 0, bytes.byteLength, false, false);
-    return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+    const text = native.encoding.decodeUtf8(bytes, 0, byteLengthOf(bytes), false, false)[0];
+    return firstUnit(text) === 0xfeff ? sliceOf(text, 1) : text;
   }
 
   /** @returns {Promise<any>} */
@@ -84,7 +87,7 @@ export class Body {
   #take() {
     const source = this.#source;
     this.#requireUnused(
-      "It can only be used once. Use clone() first if you need to read it twice.",
+      "It can only be used once. Use tee() first if you need to read it twice.",
     );
     this.#used = source !== null;
     return source;
@@ -92,9 +95,9 @@ export class Body {
 
   /** @param {string} advice */
   #requireUnused(advice) {
-    if (this.bodyUsed) throw new TypeError(`Body has already been used. ${advice}`);
+    if (this.bodyUsed) throw new OwnTypeError(`Body has already been used. ${advice}`);
     if (this.#source instanceof ReadableStream && this.#source.locked) {
-      throw new TypeError(`Body is locked to a reader of its stream. ${advice}`);
+      throw new OwnTypeError(`Body is locked to a reader of its stream. ${advice}`);
     }
   }
 
@@ -102,7 +105,7 @@ export class Body {
   #clone() {
     this.#requireUnused("It cannot be cloned any more.");
     const source = this.#source;
-    if (source === null || typeof source === "string" || source instanceof ArrayBuffer) {
+    if (source === null || typeof source === "string" || source instanceof OwnArrayBuffer) {
       return source;
     }
     const [mine, other] = teeCore(coreOfStream(source), native.value.clone);
@@ -144,14 +147,14 @@ function coreOfStream(source) {
 export function sendable(source) {
   if (source === null) return {};
   if (typeof source === "string") return { whole: native.encoding.encode(source) };
-  if (source instanceof ArrayBuffer) return { whole: source };
+  if (source instanceof OwnArrayBuffer) return { whole: source };
   const stream = coreOfStream(source);
   return stream.whole === undefined ? { stream } : { whole: stream.whole };
 }
 
 /** All bytes of a source. @param {ArrayBuffer | Pieces | ReadableStream} source */
 function allOf(source) {
-  return source instanceof ArrayBuffer ? source : collect(coreOfStream(source));
+  return source instanceof OwnArrayBuffer ? source : collect(coreOfStream(source));
 }
 
 /** @param {Core} core not locked @returns {Promise<ArrayBuffer>} */
@@ -160,7 +163,7 @@ function collect(core) {
   /** @type {import("../internal/bytes.js").Window[]} */
   const windows = [];
   let total = 0;
-  return new Promise((resolve, reject) => {
+  return new OwnPromise((resolve, reject) => {
     const close = () => resolve(joined(windows, total));
     /** @param {unknown} chunk */
     const take = (chunk) => {

@@ -2,7 +2,7 @@
 // `crypto.subtle` is not there yet.
 
 import { native } from "../internal/native.js";
-import { requireHandler } from "../internal/phase.js";
+import { requireHandler } from "../internal/life.js";
 import { asInterface } from "../internal/webidl.js";
 
 const BYTES_MAX = 65_536;

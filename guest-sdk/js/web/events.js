@@ -3,6 +3,7 @@
 // A listener that throws does not stop the others; its error goes to the log.
 
 import { reportUncaught } from "../internal/errors.js";
+import { apply, takeAt } from "../internal/own.js";
 import { asInterface } from "../internal/webidl.js";
 import { sinceStart } from "./performance.js";
 
@@ -94,7 +95,8 @@ export class EventTarget {
     const listener = { type: `${type}`, callback, capture: Boolean(capture), once, removed: false };
     const same = this.#find(listener);
     if (same !== undefined) return;
-    this.#listeners = [...(this.#listeners ?? []), listener];
+    this.#listeners = copyOf(this.#listeners);
+    this.#listeners[this.#listeners.length] = listener;
     signal?.addEventListener("abort", () => this.removeEventListener(type, callback, { capture }));
   }
 
@@ -108,8 +110,11 @@ export class EventTarget {
     const found = this.#find({ type: `${type}`, callback, capture });
     if (found === undefined) return;
     found.removed = true;
-    const left = this.#listeners?.filter((listener) => listener !== found);
-    this.#listeners = left?.length ? left : undefined;
+    const left = copyOf(this.#listeners);
+    for (let index = 0; index < left.length; index++) {
+      if (left[index] === found) takeAt(left, index);
+    }
+    this.#listeners = left.length === 0 ? undefined : left;
   }
 
   /** @param {Event} event @returns {boolean} false when a listener prevented the default */
@@ -117,7 +122,10 @@ export class EventTarget {
     if (!(event instanceof Event)) throw new TypeError("dispatchEvent() takes an Event.");
     setTarget(event, this);
     // The list is replaced and never changed, so that this walk is not disturbed.
-    for (const listener of this.#listeners ?? []) {
+    const listeners = this.#listeners;
+    const count = listeners?.length ?? 0;
+    for (let index = 0; index < count; index++) {
+      const listener = /** @type {Listener[]} */ (listeners)[index];
       if (listener.type !== event.type || listener.removed) continue;
       if (listener.once) this.removeEventListener(listener.type, listener.callback, listener.capture);
       invoke(listener.callback, this, event);
@@ -129,16 +137,31 @@ export class EventTarget {
 
   /** @param {{ type: string, callback: any, capture: boolean }} wanted */
   #find({ type, callback, capture }) {
-    return this.#listeners?.find((listener) =>
-      listener.type === type && listener.callback === callback && listener.capture === capture);
+    const count = this.#listeners?.length ?? 0;
+    for (let index = 0; index < count; index++) {
+      const listener = /** @type {Listener[]} */ (this.#listeners)[index];
+      const same = listener.type === type && listener.callback === callback;
+      if (same && listener.capture === capture) return listener;
+    }
   }
+}
+
+/** @param {Listener[] | undefined} listeners */
+function copyOf(listeners) {
+  /** @type {Listener[]} */
+  const copy = [];
+  const count = listeners?.length ?? 0;
+  for (let index = 0; index < count; index++) {
+    copy[index] = /** @type {Listener[]} */ (listeners)[index];
+  }
+  return copy;
 }
 
 /** @param {any} callback @param {EventTarget} target @param {Event} event */
 function invoke(callback, target, event) {
   try {
     const result = typeof callback === "function"
-      ? Reflect.apply(callback, target, [event])
+      ? apply(callback, target, [event])
       : callback.handleEvent(event);
     return result;
   } catch (error) {

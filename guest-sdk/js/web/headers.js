@@ -1,5 +1,6 @@
 // Headers by the Fetch standard. Names are kept in lower case; values are bytes as Latin-1.
 
+import { Table } from "../internal/own.js";
 import { asInterface, byteString } from "../internal/webidl.js";
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -10,6 +11,9 @@ const BAD_VALUE = /[\0\r\n]/;
 /** Flat: name, value, name, value; each Set-Cookie by itself. */
 /** @type {(headers: Headers) => string[]} */
 export let flatHeaders;
+/** Sets a header that is not there; name and value are known to be valid. */
+/** @type {(headers: Headers, name: string, value: string) => void} */
+export let setDefault;
 /** Fills headers from the host, which has checked them. */
 /** @type {(flat: string[]) => Headers} */
 export let headersFrom;
@@ -19,11 +23,17 @@ export class Headers {
     flatHeaders = (headers) => {
       /** @type {string[]} */
       const flat = [];
-      for (const [name, values] of headers.#map) {
-        if (name === "set-cookie") for (const value of values) flat.push(name, value);
-        else flat.push(name, values.join(", "));
-      }
+      headers.#map.forEach((values, name) => {
+        const pieces = name === "set-cookie" ? values : [joined(values)];
+        for (let index = 0; index < pieces.length; index++) {
+          flat[flat.length] = name;
+          flat[flat.length] = pieces[index];
+        }
+      });
       return flat;
+    };
+    setDefault = (headers, name, value) => {
+      if (!headers.#map.has(name)) headers.#map.set(name, [value]);
     };
     headersFrom = (flat) => {
       const headers = new Headers();
@@ -35,8 +45,8 @@ export class Headers {
     };
   }
 
-  /** @type {Map<string, string[]>} */
-  #map = new Map();
+  /** @type {Table<string, string[]>} */
+  #map = new Table();
 
   /** @param {HeadersInit} [init] */
   constructor(init) {
@@ -67,7 +77,8 @@ export class Headers {
 
   /** @param {string} name */
   get(name) {
-    return this.#map.get(checkedName(name))?.join(", ") ?? null;
+    const values = this.#map.get(checkedName(name));
+    return values === undefined ? null : joined(values);
   }
 
   /** @param {string} name */
@@ -110,7 +121,7 @@ export class Headers {
     for (const name of [...this.#map.keys()].sort()) {
       const values = this.#map.get(name) ?? [];
       if (name === "set-cookie") for (const value of values) yield [name, value];
-      else yield [name, values.join(", ")];
+      else yield [name, joined(values)];
     }
   }
 
@@ -118,10 +129,17 @@ export class Headers {
   #add(name, value) {
     const values = this.#map.get(name);
     if (values === undefined) this.#map.set(name, [value]);
-    else values.push(value);
+    else values[values.length] = value;
   }
 
   [Symbol.iterator]() { return this.entries(); }
+}
+
+/** @param {string[]} values */
+function joined(values) {
+  let text = values[0];
+  for (let index = 1; index < values.length; index++) text += `, ${values[index]}`;
+  return text;
 }
 
 /** @param {unknown} name */

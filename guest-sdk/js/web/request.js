@@ -6,7 +6,7 @@ import { asInterface, byteString } from "../internal/webidl.js";
 import { AbortSignal, abort, neverAborted } from "./abort.js";
 import { Pieces } from "./bodies.js";
 import { Body, cloneSource, extract, takeSource } from "./body.js";
-import { Headers, headersFrom } from "./headers.js";
+import { Headers, headersFrom, setDefault } from "./headers.js";
 import { URL } from "./url.js";
 
 /** @type {string[]} */
@@ -90,9 +90,7 @@ export class Request extends Body {
     this.#url = url;
     this.#method = method;
     this.#headers = new Headers(init.headers ?? from?.headers);
-    if (type !== undefined && !this.#headers.has("content-type")) {
-      this.#headers.set("content-type", type);
-    }
+    if (type !== undefined) setDefault(this.#headers, "content-type", type);
     this.#redirect = init.redirect ?? from?.redirect ?? "follow";
     this.#signal = init.signal ?? from?.signal;
     this.#cf = init.cf ?? from?.cf;

@@ -1,8 +1,9 @@
 // Response by the Fetch standard.
 
+import { includes, toNumber, trunc } from "../internal/own.js";
 import { asInterface } from "../internal/webidl.js";
 import { Body, cloneSource, extract, sendable, takeSource } from "./body.js";
-import { flatHeaders, Headers } from "./headers.js";
+import { flatHeaders, Headers, setDefault } from "./headers.js";
 import { URL } from "./url.js";
 
 const BODILESS = [101, 204, 205, 304];
@@ -34,14 +35,14 @@ export class Response extends Body {
   /** @param {import("./body.js").BodyInit} [body] @param {ResponseInit | Response} [init] */
   constructor(body, init) {
     const { status, statusText, headers } = /** @type {ResponseInit} */ (init ?? {});
-    const code = status === undefined ? 200 : Math.trunc(Number(status));
+    const code = status === undefined ? 200 : trunc(toNumber(status));
     if (!(code >= 200 && code <= 599)) {
       throw new RangeError(
         "Responses may only be constructed with status codes in the range 200 to 599, inclusive.",
       );
     }
     const { source, type } = extract(body);
-    if (source !== null && BODILESS.includes(code)) {
+    if (source !== null && includes(BODILESS, code)) {
       throw new TypeError(
         "Response with null body status (101, 204, 205, or 304) cannot have a body.",
       );
@@ -50,9 +51,7 @@ export class Response extends Body {
     this.#status = code;
     this.#statusText = statusText === undefined ? "" : `${statusText}`;
     this.#headers = new Headers(headers);
-    if (type !== undefined && !this.#headers.has("content-type")) {
-      this.#headers.set("content-type", type);
-    }
+    if (type !== undefined) setDefault(this.#headers, "content-type", type);
   }
 
   /** @param {unknown} value @param {ResponseInit} [init] */
@@ -60,7 +59,7 @@ export class Response extends Body {
     const text = JSON.stringify(value);
     if (text === undefined) throw new TypeError("The value cannot be written as JSON.");
     const headers = new Headers(init?.headers);
-    if (!headers.has("content-type")) headers.set("content-type", "application/json");
+    setDefault(headers, "content-type", "application/json");
     return new Response(text, { status: init?.status, statusText: init?.statusText, headers });
   }
 

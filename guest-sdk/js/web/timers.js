@@ -3,8 +3,9 @@
 // interval's host timer changes.
 
 import { reportUncaught } from "../internal/errors.js";
+import { requireHandler } from "../internal/life.js";
 import { native } from "../internal/native.js";
-import { requireHandler } from "../internal/phase.js";
+import { apply, max, min, OwnTypeError, Table, toNumber, trunc } from "../internal/own.js";
 import { scope } from "../internal/scope.js";
 
 const { set, clear } = native.timers;
@@ -20,10 +21,10 @@ const DELAY_MS_MAX = 2 ** 47;
  * @property {number | undefined} interval
  */
 
-/** @type {Map<number, Timer>} */
-const byId = new Map();
-/** @type {Map<number, Timer>} */
-const byHandle = new Map();
+/** @type {Table<number, Timer>} */
+const byId = new Table();
+/** @type {Table<number, Timer>} */
+const byHandle = new Table();
 let lastId = 0;
 
 /** @param {Function} callback @param {number} [delay] @param {...unknown} args */
@@ -40,7 +41,7 @@ export function setInterval(callback, delay, ...args) {
 export function clearTimeout(id) {
   // No timer can have been set yet; the reference refuses all the same.
   if (id !== undefined && id !== null) requireHandler();
-  const timer = byId.get(Number(id));
+  const timer = byId.get(toNumber(id));
   if (timer === undefined) return;
   byId.delete(timer.id);
   // The host has forgotten the timer whose callback is running.
@@ -54,12 +55,12 @@ export function clearTimeout(id) {
 function start(name, callback, delay, args, repeat) {
   requireHandler();
   if (typeof callback !== "function") {
-    throw new TypeError(`Failed to execute '${name}': parameter 1 is not of type 'Function'.`);
+    throw new OwnTypeError(`Failed to execute '${name}': parameter 1 is not of type 'Function'.`);
   }
   // An interval of zero would leave the room no time for anything else.
   const least = repeat ? 1 : 0;
-  const wanted = Math.trunc(Number(delay)) || 0;
-  const ms = Math.min(Math.max(wanted, least), DELAY_MS_MAX);
+  const wanted = trunc(toNumber(delay)) || 0;
+  const ms = min(max(wanted, least), DELAY_MS_MAX);
   const timer = { id: ++lastId, handle: 0, callback, args, interval: repeat ? ms : undefined };
   byId.set(timer.id, timer);
   arm(timer, ms);
@@ -80,7 +81,7 @@ export function onTimer(handle) {
   byHandle.delete(handle);
   if (timer.interval === undefined) byId.delete(timer.id);
   try {
-    Reflect.apply(timer.callback, globalThis, timer.args);
+    apply(timer.callback, globalThis, timer.args);
   } catch (error) {
     reportUncaught(error);
   }

@@ -17,6 +17,9 @@ extern __UINTPTR_TYPE__ partykit_image_end;
    reference or for the last, however many of them a room makes and drops. */
 extern int partykit_image_count;
 
+/* How many more jumps and calls until the engine asks whether to go on. */
+extern int partykit_interrupts;
+
 static inline int partykit_in_image(const void *p)
 {
     return (__UINTPTR_TYPE__)p < partykit_image_end;
@@ -25,6 +28,16 @@ static inline int partykit_in_image(const void *p)
 static inline int *partykit_count(const void *header, int *own)
 {
     return partykit_in_image(header) ? &partykit_image_count : own;
+}
+
+/* Bytes of an arena, the blocks of one size that are asked for at once. */
+static inline int partykit_arena_bytes(int is_first, int block_bytes)
+{
+    if (!partykit_image_end)
+        return 4096;
+    if (!is_first)
+        return 1024;
+    return block_bytes < 256 ? 320 : 64 + block_bytes;
 }
 
 #endif

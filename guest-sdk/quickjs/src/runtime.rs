@@ -4,7 +4,6 @@
 //! (guest-sdk/js/party/dispatch.js).
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::mem::ManuallyDrop;
 
 use rquickjs::function::IntoArgs;
 use rquickjs::promise::PromiseState;
@@ -38,12 +37,14 @@ pub(crate) enum Hook {
     Timer,
     Body,
     Abort,
+    Alarm,
+    Synced,
     Stranded,
     Warnings,
     Rejected,
 }
 
-const HOOKS: [(Hook, &str); 13] = [
+const HOOKS: [(Hook, &str); 15] = [
     (Hook::Register, "register"),
     (Hook::Start, "onStart"),
     (Hook::Connect, "onConnect"),
@@ -54,6 +55,8 @@ const HOOKS: [(Hook, &str); 13] = [
     (Hook::Timer, "onTimer"),
     (Hook::Body, "onBody"),
     (Hook::Abort, "onAbort"),
+    (Hook::Alarm, "onAlarm"),
+    (Hook::Synced, "onSynced"),
     (Hook::Stranded, "stranded"),
     (Hook::Warnings, "warnings"),
     (Hook::Rejected, "reportRejection"),
@@ -62,7 +65,9 @@ const HOOKS: [(Hook, &str); 13] = [
 /// Never freed: a guest's memory goes as a whole.
 struct Engine {
     hooks: Vec<Persistent<Function<'static>>>,
-    context: ManuallyDrop<Context>,
+    /// Borrowed for ever and not counted: a count would be written with every event, into a page
+    /// of the image that a room need not have for itself.
+    context: &'static Context,
 }
 
 thread_local! {
@@ -77,6 +82,13 @@ thread_local! {
 struct Rejection {
     promise: Persistent<Value<'static>>,
     reason: Persistent<Value<'static>>,
+}
+
+impl Rejection {
+    fn is_of<'js>(&self, ctx: &Ctx<'js>, promise: &Value<'js>) -> bool {
+        let saved = self.promise.clone().restore(ctx);
+        saved.is_ok_and(|saved| bridge::same_object(&saved, promise))
+    }
 }
 
 /// Makes the engine and installs the platform. What the memory holds then serves every bundle.
@@ -97,16 +109,16 @@ pub(crate) fn load(bundle: String, env: &str) -> std::result::Result<(), Thrown>
             "this guest has loaded its code before".to_owned(),
         ));
     }
-    let context = ENGINE.with(|cell| cell.get().map(|engine| engine.context.clone()));
+    let context = ENGINE.with(|cell| cell.get().map(|engine| engine.context));
     let context = context.ok_or_else(|| Thrown::text("this guest is not prepared".to_owned()))?;
     STACK_TOP.set(stack_here());
-    context.with(|ctx| {
-        let loaded = load_bundle(&ctx, bundle, env);
-        drain(&ctx);
-        let loaded = loaded
-            .catch(&ctx)
+    bridge::inside(context, |ctx| {
+        // Looked at before anything else runs, which would take its place.
+        let loaded = load_bundle(ctx, bundle, env)
+            .catch(ctx)
             .map_err(|error| Thrown::from_caught(&error));
-        seal(&ctx);
+        drain(ctx);
+        seal(ctx);
         loaded
     })
 }
@@ -126,7 +138,7 @@ fn start_engine() -> Result<Engine> {
     })?;
     Ok(Engine {
         hooks,
-        context: ManuallyDrop::new(context),
+        context: Box::leak(Box::new(context)),
     })
 }
 
@@ -153,6 +165,8 @@ fn load_bundle<'js>(ctx: &Ctx<'js>, bundle: String, env: &str) -> Result<()> {
     let declared = Module::declare(ctx.clone(), modules::BUNDLE, bundle)?;
     let (module, promise) = declared.eval()?;
     while ctx.execute_pending_job() {}
+    // What it was rejected with is told to whoever loads it.
+    listened_to(ctx, promise.as_value());
     settled(ctx, &promise)?;
     let default: Value<'js> = module.namespace()?.get("default")?;
     call(ctx, Hook::Register, (default, env))
@@ -197,7 +211,7 @@ where
 /// Runs `work` in the engine and then the job queue dry. None when nothing was loaded, or when
 /// `work` failed, which is then in the log.
 pub(crate) fn enter<R>(work: impl FnOnce(&Ctx<'_>) -> Result<R>) -> Option<R> {
-    let context = ENGINE.with(|cell| cell.get().map(|engine| engine.context.clone()));
+    let context = ENGINE.with(|cell| cell.get().map(|engine| engine.context));
     STACK_TOP.set(stack_here());
     let Some(context) = context else {
         host::log::write(
@@ -206,13 +220,10 @@ pub(crate) fn enter<R>(work: impl FnOnce(&Ctx<'_>) -> Result<R>) -> Option<R> {
         );
         return None;
     };
-    context.with(|ctx| {
-        let result = work(&ctx);
-        let result = result
-            .catch(&ctx)
-            .map_err(|error| report(&ctx, &error))
-            .ok();
-        drain(&ctx);
+    bridge::inside(context, |ctx| {
+        let result = work(ctx);
+        let result = result.catch(ctx).map_err(|error| report(ctx, &error)).ok();
+        drain(ctx);
         result
     })
 }
@@ -246,16 +257,18 @@ fn report<'js>(ctx: &Ctx<'js>, error: &CaughtError<'js>) {
     drop(ctx.catch());
 }
 
+/// Takes a promise out of those that nobody has listened to.
+fn listened_to<'js>(ctx: &Ctx<'js>, promise: &Value<'js>) {
+    REJECTED.with_borrow_mut(|list| list.retain(|rejection| !rejection.is_of(ctx, promise)));
+}
+
 fn track_rejection<'js>(ctx: Ctx<'js>, promise: Value<'js>, reason: Value<'js>, handled: bool) {
     REJECTED.with(|list| {
         let Ok(mut list) = list.try_borrow_mut() else {
             return;
         };
         if handled {
-            list.retain(|rejection| {
-                let saved = rejection.promise.clone().restore(&ctx);
-                saved.is_ok_and(|saved| !bridge::same_object(&saved, &promise))
-            });
+            list.retain(|rejection| !rejection.is_of(&ctx, &promise));
         } else {
             list.push(Rejection {
                 promise: Persistent::save(&ctx, promise),

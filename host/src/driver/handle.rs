@@ -43,6 +43,8 @@ pub(crate) struct Peer {
     pub(crate) outbound: Arc<Outbound>,
     /// Taken when the handshake is answered.
     pub(crate) handshake: Option<oneshot::Sender<Handshake>>,
+    /// It has said its last: the Close frame that the room answers with is the end of it here.
+    pub(crate) is_leaving: bool,
 }
 
 /// One HTTP exchange as the room can reach it.
@@ -296,8 +298,8 @@ impl RoomHandle {
         }
         inbox.retired = true;
         drop(inbox);
-        if let Some(alarm_clock) = cell.alarm_clock.take() {
-            alarm_clock.abort();
+        if let Some(wake_timer) = cell.wake_timer.take() {
+            wake_timer.abort();
         }
         self.directory.forget(self);
         self.stopped.store(true, Ordering::Release);

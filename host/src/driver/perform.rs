@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use partykit_core::{Content, Response, RoomBatch};
+use partykit_core::{Clock, Content, Response, RoomBatch};
 use partykit_rooms::{Action, BatchId, ExchangeId, Input};
 
 use super::cell::Cell;
@@ -50,9 +50,18 @@ pub(crate) fn perform(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action)
         | Action::Send { connection, .. }
         | Action::Close { connection, .. } => {
             // One that has gone meanwhile has told the room so by an input of its own.
+            let is_close = matches!(action, Action::Close { .. });
             if let Some(peer) = cell.peers.get_mut(&connection) {
                 tell_peer(peer, action);
+                if is_close && peer.is_leaving {
+                    cell.peers.remove(&connection);
+                }
             }
+        }
+        Action::AlarmSet { at_ms } => directory.alarms().set(&handle.key, at_ms),
+        Action::AlarmOver => {
+            let now_ms = directory.clock().now().unix_us / 1000;
+            directory.alarms().over(&handle.key, now_ms);
         }
         Action::Log(line) => directory.log().line(&line),
         Action::Failed { error } => directory.log().failed(&handle.key, &error),
@@ -157,7 +166,7 @@ fn tell_peer(peer: &mut Peer, action: Action) {
     match action {
         Action::Accept { .. } => answer(peer, Handshake::Open),
         Action::Reject { code, reason, .. } => {
-            peer.outbound.forget_queued();
+            peer.outbound.begin_anew();
             peer.outbound.close(Some(code), &reason);
             answer(peer, Handshake::Open);
         }

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytestring::ByteString;
 use fastwebsockets::upgrade;
-use http::{HeaderValue, header};
+use http::{HeaderValue, Method, Version, header};
 use partykit_core::{
     CloseInfo, ConnectionHandle, ConnectionInfo, RequestHead, RoomKey, close_code,
 };
@@ -24,6 +24,7 @@ use crate::driver::{
 use crate::error::RouteError;
 use crate::exchange::feed;
 use crate::router::Request;
+use crate::routes::live::{self, Pages};
 use crate::socket::{Outbound, Socket, refuse, serve};
 
 /// As the reference: the Upgrade header alone decides, in any case, with any method.
@@ -39,6 +40,7 @@ pub(crate) async fn request(
     client: IpAddr,
     request: Request,
 ) -> Result<Response, RouteError> {
+    let pages = Pages::answering(&request, app.live.as_ref());
     let head = body::head(&request, client)?;
     let max = app.directory.maker().limits.body_bytes_max;
     let limit = Duration::from_millis(app.limits.body_piece_ms);
@@ -53,7 +55,7 @@ pub(crate) async fn request(
         .map_err(|_| RouteError::NoAnswer)?;
     asked.is_answered = true;
     Ok(match answer {
-        Answer::Whole(response) => body::to_http(response),
+        Answer::Whole(response) => body::to_http(live::of_room(response, pages)),
         Answer::Pieces(response, pieces) => body::with_body(response, Body::new(pieces)),
     })
 }
@@ -179,12 +181,19 @@ pub(super) fn check_handshake(request: &Request) -> Result<(), RouteError> {
     if header(header::SEC_WEBSOCKET_VERSION) != Some(b"13") {
         return Err(RouteError::WebSocketVersion);
     }
-    let connection = header(header::CONNECTION)
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let says_upgrade = connection
-        .split(|byte| *byte == b',')
-        .any(|word| word.trim_ascii() == b"upgrade");
+    // Section 4.1.
+    if request.method() != Method::GET {
+        return Err(RouteError::Handshake("the method GET"));
+    }
+    if request.version() < Version::HTTP_11 {
+        return Err(RouteError::Handshake("HTTP/1.1"));
+    }
+    // One line or several: proxies add their own.
+    let lines = request.headers().get_all(header::CONNECTION);
+    let says_upgrade = lines
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .any(|word| word.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
     if !says_upgrade {
         return Err(RouteError::Handshake("`Connection: Upgrade`"));
     }
@@ -249,6 +258,7 @@ impl Drop for Held {
                 was_clean: false,
             };
             self.room.tell(Input::Closed {
+                is_waiting: false,
                 client: self.connection,
                 info,
             });
@@ -282,6 +292,7 @@ async fn join(app: &Arc<App>, key: &RoomKey, head: RequestHead) -> Result<Held, 
         let peer = Peer {
             outbound: held.outbound.clone(),
             handshake: Some(handshake),
+            is_leaving: false,
         };
         match room
             .deliver(Delivery::Connect {
@@ -343,6 +354,16 @@ mod tests {
             request("13", "close", key),
             Err(RouteError::Handshake(_))
         ));
+        let lines = http::Request::get("/party/r")
+            .header("sec-websocket-version", "13")
+            .header("connection", "keep-alive")
+            .header("connection", "Upgrade")
+            .header("sec-websocket-key", key);
+        let mut lines = lines.body(Body::empty()).unwrap();
+        assert_eq!(check_handshake(&lines), Ok(()), "two lines are one list");
+        *lines.version_mut() = Version::HTTP_10;
+        let refused = check_handshake(&lines);
+        assert!(matches!(refused, Err(RouteError::Handshake("HTTP/1.1"))));
         let keys = [
             "short",
             "",

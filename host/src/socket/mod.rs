@@ -4,6 +4,7 @@
 //! frames; what RFC 6455 asks of messages, and the writing of many frames at once, is here.
 
 mod frame;
+mod lengths;
 mod outbound;
 mod read;
 mod refuse;

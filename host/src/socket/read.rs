@@ -8,6 +8,8 @@ use fastwebsockets::{Frame, OpCode, Payload, WebSocketError, WebSocketRead};
 use partykit_core::{Message, close_code};
 use tokio::io::AsyncRead;
 
+use super::lengths::LongLength;
+
 /// Section 5.5.
 const CONTROL_BYTES_MAX: usize = 125;
 
@@ -87,8 +89,17 @@ async fn read_frame<S: AsyncRead + Unpin>(
             WebSocketError::PingFrameTooLarge => violation("a control frame is too long"),
             WebSocketError::InvalidUTF8 => INVALID_TEXT,
             WebSocketError::InvalidValue => violation("the opcode is unknown"),
+            WebSocketError::IoError(error) if is_long_length(&error) => {
+                violation("a length is not in its shortest form")
+            }
             _ => ReadEnd::Gone,
         })
+}
+
+fn is_long_length(error: &std::io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<LongLength>())
 }
 
 impl Assembly {

@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::frame::Frame;
+use super::lengths::Lengths;
 use super::outbound::Outbound;
 use super::read::{Incoming, MessageReader, ReadEnd};
 use super::write::{Heartbeat, WriteEnd, write_loop};
@@ -40,9 +41,14 @@ pub(crate) struct Socket {
 impl Socket {
     /// Once for each connection.
     fn tell_closed(&self, info: CloseInfo) {
+        self.tell_end(info, false);
+    }
+
+    fn tell_end(&self, info: CloseInfo, is_waiting: bool) {
         self.room.tell(Input::Closed {
             client: self.connection,
             info,
+            is_waiting,
         });
     }
 }
@@ -119,7 +125,7 @@ async fn run(
         inner: &mut read,
         outbound: &socket.outbound,
     };
-    let (frames, _) = after_handshake_split(heard, tokio::io::sink(), Role::Server);
+    let (frames, _) = after_handshake_split(Lengths::new(heard), tokio::io::sink(), Role::Server);
     let mut reader = MessageReader::new(frames, socket.message_bytes_max);
     let heartbeat = Heartbeat {
         ping_interval: Duration::from_millis(socket.limits.ping_interval_ms),
@@ -129,22 +135,30 @@ async fn run(
     let mut writing = Box::pin(write_loop(&mut write, &socket.outbound, heartbeat));
     let mut reading = Box::pin(read_loop(&mut reader, socket));
     let wait = Duration::from_millis(socket.limits.close_ms);
+    let first = tokio::select! {
+        info = &mut reading => Ok(info),
+        end = &mut writing => Err(end),
+    };
     let mut unread = false;
-    tokio::select! {
-        info = &mut reading => {
+    match first {
+        Ok(info) => {
             unread = !info.was_clean;
-            socket.tell_closed(info);
-            // Our Close frame, be it the answer to theirs, goes out behind what is queued. When
-            // it does not, the connection is simply dropped.
-            let _ = timeout(wait, &mut writing).await;
+            read_first(info, socket, &mut writing, wait).await;
+            drop(writing);
         }
-        end = &mut writing => socket.tell_closed(match end {
-            // Ours is out; theirs is still to come.
-            WriteEnd::Closed => timeout(wait, &mut reading).await.unwrap_or_else(|_| gone()),
-            WriteEnd::Broken | WriteEnd::Silent => gone(),
-        }),
+        Err(end) => {
+            drop(writing);
+            socket.tell_closed(match end {
+                // Ours is out; theirs is still to come.
+                WriteEnd::Closed => {
+                    let closing = with_pongs(&mut reading, &mut write, &socket.outbound);
+                    timeout(wait, closing).await.unwrap_or_else(|_| gone())
+                }
+                WriteEnd::Broken | WriteEnd::Silent => gone(),
+            });
+        }
     }
-    drop((writing, reading));
+    drop(reading);
     // The peer may be gone already.
     let _ = write.shutdown().await;
     if unread {
@@ -154,8 +168,55 @@ async fn run(
     }
 }
 
-/// Reads until the peer's Close frame, a violation or the end of the stream; in the first two
-/// cases our own Close frame has been queued.
+/// The peer has said its last. Our Close frame goes out behind what is queued; when it does not,
+/// the connection is simply dropped.
+async fn read_first(
+    info: CloseInfo,
+    socket: &Socket,
+    mut writing: impl Future<Output = WriteEnd> + Unpin,
+    wait: Duration,
+) {
+    let outbound = &socket.outbound;
+    if !info.was_clean || outbound.is_closing() {
+        socket.tell_closed(info);
+        let _ = timeout(wait, writing).await;
+        return;
+    }
+    // Theirs came first. The room has until then to say what it still has for this peer, the last
+    // words of onClose among them, and then answers it.
+    let code = (info.code != close_code::NO_STATUS).then_some(info.code);
+    let reason = info.reason.clone();
+    socket.tell_end(info, true);
+    if timeout(wait, &mut writing).await.is_err() {
+        outbound.close(code, &reason);
+        let _ = timeout(wait, writing).await;
+    }
+}
+
+/// Reads on after our Close frame, and answers pings meanwhile (section 5.5.2).
+async fn with_pongs(
+    reading: impl Future<Output = CloseInfo>,
+    mut write: impl AsyncWrite + Unpin,
+    outbound: &Outbound,
+) -> CloseInfo {
+    let answering = async {
+        loop {
+            outbound.filled().await;
+            let pong = outbound.take_late_pong();
+            for piece in pong.iter().flat_map(Frame::pieces) {
+                // A peer that does not take it any more ends with the reading.
+                let _ = write.write_all(piece).await;
+            }
+        }
+    };
+    tokio::select! {
+        info = reading => info,
+        () = answering => gone(),
+    }
+}
+
+/// Reads until the peer's Close frame, a violation or the end of the stream. In the last two cases
+/// our own Close frame has been queued; the answer to a peer's is the room's.
 async fn read_loop<S: AsyncRead + Unpin>(
     reader: &mut MessageReader<S>,
     socket: &Socket,
@@ -170,10 +231,9 @@ async fn read_loop<S: AsyncRead + Unpin>(
                     .message(socket.connection, message, outbound)
                     .await;
             }
-            Ok(Incoming::Ping(payload)) => outbound.push(&Frame::pong(&payload)),
+            Ok(Incoming::Ping(payload)) => outbound.pong(&payload),
             Ok(Incoming::Pong) => {}
             Ok(Incoming::Close(None)) => {
-                outbound.close(None, "");
                 let code = close_code::NO_STATUS;
                 return CloseInfo {
                     code,
@@ -182,7 +242,6 @@ async fn read_loop<S: AsyncRead + Unpin>(
                 };
             }
             Ok(Incoming::Close(Some((code, reason)))) => {
-                outbound.close(Some(code), &reason);
                 return CloseInfo {
                     code,
                     reason,

@@ -209,7 +209,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_takes_nothing_is_given_up_sooner_once_it_is_being_closed() {
-        let outbound = Outbound::new(20);
+        let outbound = Outbound::new(200);
         let (mut ours, _theirs) = tokio::io::duplex(1);
         let frame = Frame::message(&Message::Text("never read".into()));
         outbound.push(&frame);

@@ -18,6 +18,16 @@ async fn answer_to(stage: &Stage, frames: &[Vec<u8>]) -> (Vec<u8>, bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn section_5_2_a_length_that_is_not_minimal_ends_the_connection_with_1002() {
+    let stage = Stage::new().await;
+    let long = [&[TEXT, 0x80 | 126, 0, 2, 0, 0, 0, 0][..], b"no"].concat();
+    let (told, _) = answer_to(&stage, &[long]).await;
+    assert_eq!(told.first(), Some(&CLOSE));
+    assert_eq!(told.get(2..4), Some(&1002u16.to_be_bytes()[..]));
+    stage.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn section_5_4_a_control_frame_inside_a_message_is_handled_at_once() {
     let stage = Stage::new().await;
     let mut socket = stage.socket().await;
@@ -65,14 +75,36 @@ async fn section_5_5_1_nothing_is_sent_after_a_close_frame_and_nothing_read_afte
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn section_5_5_2_each_ping_is_answered_with_a_pong_until_a_close_frame_came() {
     let stage = Stage::new().await;
-    let frames = [
-        frame(PING, b"1"),
-        frame(PING, b""),
-        frame(PING, b"2"),
-        frame(CLOSE, b""),
-    ];
-    let (told, _) = answer_to(&stage, &frames).await;
-    assert_eq!(told, b"\x8a\x011\x8a\x00\x8a\x012\x88\x00");
+    let mut socket = stage.socket().await;
+    for payload in [&b"1"[..], b"", b"2"] {
+        socket.send(&frame(PING, payload)).await;
+        let pong = [&[PONG, payload.len() as u8], payload].concat();
+        socket.until(&pong).await;
+    }
+    socket.send(&frame(CLOSE, b"")).await;
+    assert!(socket.all().await.0.ends_with(b"\x8a\x012\x88\x00"));
+    stage.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn section_5_5_2_a_ping_between_our_close_frame_and_the_peers_is_answered() {
+    let stage = Stage::new().await;
+    let mut socket = stage.socket().await;
+    socket.say("close").await;
+    socket.until(b"\x88\x06\x0f\xa1done").await;
+    socket.send(&frame(PING, b"late")).await;
+    socket.until(b"\x8a\x04late").await;
+    socket.send(&frame(CLOSE, b"\x0f\xa1")).await;
+    assert!(socket.all().await.0.ends_with(b"\x8a\x04late"));
+    stage.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn section_5_5_3_of_pings_that_wait_the_newest_is_answered() {
+    let stage = Stage::new().await;
+    let frames: Vec<_> = (0..200_u8).map(|ping| frame(PING, &[ping])).collect();
+    let (told, _) = answer_to(&stage, &[frames.concat(), frame(CLOSE, b"")]).await;
+    assert!(told.ends_with(b"\x8a\x01\xc7\x88\x00"), "{told:?}");
     stage.shutdown().await;
 }
 

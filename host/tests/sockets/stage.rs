@@ -16,6 +16,11 @@ use tokio::time::timeout;
 const ROOM: &str = r#"
 export default class {
   constructor(room) { this.room = room; }
+  async onConnect(connection, { request }) {
+    if (!request.url.endsWith("?join")) return;
+    console.log("joining");
+    this.room.storage.put("joined", true);
+  }
   onClose(connection, code, reason, wasClean) {
     console.log("closed " + code + " " + reason + " " + wasClean);
   }
@@ -24,6 +29,8 @@ export default class {
     if (message === "close") return sender.close(4001, "done");
     if (message.startsWith("put ")) await this.room.storage.put("k", message.slice(4));
     console.log("ran " + message);
+    if (message === "put all") return this.room.broadcast("to all");
+    if (message === "put bye") return sender.close(4001, "done");
     sender.send("k is " + await this.room.storage.get("k"));
   }
   async onRequest(request) {
@@ -83,7 +90,7 @@ pub(crate) const UPGRADE: &str = "\
 pub(crate) fn deployment(bundle: &str) -> Deployment {
     Deployment {
         project: ProjectName::parse("gate").unwrap(),
-        bundle: bundle.to_owned(),
+        bundle: Some(bundle.to_owned()),
         env: "{}".to_owned(),
         assets: None,
     }
@@ -241,5 +248,14 @@ impl Connection {
     pub(crate) fn has_nothing(&self) -> bool {
         let mut byte = [0];
         self.read.is_empty() && self.stream.try_read(&mut byte).is_err()
+    }
+
+    /// The same for a socket, with certainty: what was put into its queue before the answer to this
+    /// ping would come before it.
+    pub(crate) async fn gets_nothing(&mut self) {
+        self.send(&frame(0x89, b"barrier")).await;
+        self.until(b"barrier").await;
+        assert_eq!(self.read, b"\x8a\x07barrier");
+        self.read.clear();
     }
 }

@@ -24,15 +24,15 @@ export const FACADE = [
   {
     behaviour: "a connection whose onConnect threw is forgotten",
     file: "party/dispatch.js",
-    from: "connections.hide(connection);\n    setReadyState(connection, CLOSED);",
-    to: "",
+    from: "connections.remove(connection);\n    setReadyState(connection, CLOSED);\n    settleFailed(",
+    to: "settleFailed(",
     caughtBy: "1.2",
   },
   {
     behaviour: "a closed connection is out of getConnections when onClose runs",
     file: "party/dispatch.js",
-    from: "connections.remove(connection);",
-    to: "",
+    from: "connections.remove(connection);\n  markJoined",
+    to: "markJoined",
     caughtBy: "1.6",
   },
   {
@@ -59,22 +59,29 @@ export const FACADE = [
   {
     behaviour: "close refuses reserved codes",
     file: "party/close.js",
-    from: " || RESERVED.includes(number)",
+    from: " || includes(RESERVED, number)",
     to: "",
     caughtBy: "1.5",
   },
   {
     behaviour: "the newest of two connections with one id is found",
     file: "party/room.js",
-    from: "if (connection.id === id && connection.readyState === OPEN) found = connection;",
-    to: "if (connection.id === id && connection.readyState < 2) found ??= connection;",
+    from: "let index = joined.length - 1; index >= 0; index--",
+    to: "let index = 0; index < joined.length; index++",
     caughtBy: "1.5",
+  },
+  {
+    behaviour: "a connection that is closing is not listed",
+    file: "party/room.js",
+    from: "if (connection.readyState !== OPEN) continue;",
+    to: "",
+    caughtBy: "1.4",
   },
   {
     behaviour: "blockConcurrencyWhile of the constructor is over before anything is delivered",
     file: "party/dispatch.js",
-    from: "if (constructed !== undefined) return constructed.then(startNow);",
-    to: "",
+    from: "return constructed === undefined ? startNow() : startAfter(constructed);",
+    to: "return startNow();",
     caughtBy: "1.4",
   },
   {
@@ -84,7 +91,20 @@ export const FACADE = [
     to: "return false;",
     caughtBy: "1.13",
   },
+  {
+    behaviour: "an object without onConnect hibernates",
+    file: "party/shape.js",
+    from: ` || !("onConnect" in instance)`,
+    to: "",
+    caughtBy: "1.13",
+  },
 ];
+
+/** Mutants of which the sources no longer have the place, exactly once. */
+export function unplacedInFacade() {
+  return FACADE.filter(({ file, from }) =>
+    readFileSync(join(SOURCES, file), "utf8").split(from).length !== 2);
+}
 
 /** Writes the mutant's binary to `path`. */
 export function writeFacadeMutant(binary, { file, from, to }, path) {

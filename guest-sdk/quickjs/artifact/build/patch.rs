@@ -48,11 +48,17 @@ const REPLACEMENTS: &[(&str, &str, usize)] = &[
          \x20   if (!ptr || partykit_in_image(ptr))\n        return;",
         1,
     ),
-    // A small room uses a dozen sizes of blocks: a page for each of them would be most of it. In
-    // the image blocks of one size lie together: what is written to are few sizes.
+    // What dumps would list: every string was linked to the one made before it, which may be one
+    // of the image, and carried the eight bytes of that link. Nobody can ask for a dump.
+    ("#define ENABLE_DUMPS", "", 1),
+    // The one thing that every turn writes to in the context lies where other such things do.
+    ("ctx->interrupt_counter", "partykit_interrupts", 2),
+    // A small room uses a dozen sizes of blocks: a page for each of them would be most of it. So
+    // what it begins with are a few blocks of each size, and what it goes on with is larger.
     (
         "#define JS_ARENA_SIZE              4096",
-        "#define JS_ARENA_SIZE              (partykit_image_end ? 1024 : 4096)",
+        "#define JS_ARENA_SIZE              partykit_arena_bytes(\\\n    \
+         list_empty(&rt->arena_state.arena_list[block_size_idx]), block_size)",
         1,
     ),
 ];

@@ -18,12 +18,17 @@ pub(super) fn install(native: &Interfaces<'_>) -> Result<()> {
     Ok(())
 }
 
-fn accept<'js>(ctx: Ctx<'js>, connection: f64, tags: Array<'js>) -> Result<()> {
+/// Whether it is still there.
+fn accept<'js>(ctx: Ctx<'js>, connection: f64, tags: Array<'js>) -> Result<bool> {
     let tags: Vec<Text<'js>> = (0..tags.len())
         .map(|at| tags.get(at))
         .collect::<Result<_>>()?;
     let tags: Vec<&str> = tags.iter().map(|tag| &**tag).collect();
-    or_throw(&ctx, connections::accept(connection as u64, &tags))
+    match connections::accept(connection as u64, &tags) {
+        Ok(()) => Ok(true),
+        Err(Refusal::Gone) => Ok(false),
+        Err(refusal) => Err(refused(&ctx, &refusal)),
+    }
 }
 
 fn send_bytes<'js>(

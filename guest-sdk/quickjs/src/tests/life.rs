@@ -245,13 +245,14 @@ fn exceptions_end_events_with_their_message_and_status() {
                 const what = new URL(req.url).pathname
                 if (what === '/error') throw new Error('req failed')
                 if (what === '/code') throw Object.assign(new Error('teapot'), { code: 418 })
+                if (what === '/words') throw Object.assign(new Error('words'), { code: '418.7' })
                 if (what === '/far') throw Object.assign(new Error('far'), { code: 99 })
                 if (what === '/string') throw 'a string'
                 if (what === '/empty') throw new Error('')
                 if (what === '/late') return Promise.reject(new Error('late'))
                 if (what === '/undefined') return undefined
             }
-            onConnect() { throw new Error('') }
+            onConnect(c) { if (c.id === 'c5') throw new Error('') }
             onMessage() { throw new Error('oops') }
         }",
     );
@@ -262,6 +263,7 @@ fn exceptions_end_events_with_their_message_and_status() {
     assert_eq!(ends(2, "/error"), "settle 2 failed req failed");
     assert_eq!(ends(3, "/code"), "settle 3 failed 418 teapot");
     assert_eq!(ends(4, "/far"), "settle 4 failed far");
+    assert_eq!(ends(40, "/words"), "settle 40 failed 418 words");
     assert_eq!(ends(5, "/string"), "settle 5 failed a string");
     assert_eq!(
         ends(6, "/empty"),
@@ -280,8 +282,45 @@ fn exceptions_end_events_with_their_message_and_status() {
             "settle 9 failed Uncaught exception when connecting"
         ]
     );
-    text(10, 5, "");
-    assert_eq!(took(), ["settle 10 failed oops"]);
+    connect(10, 6);
+    took();
+    text(11, 6, "");
+    assert_eq!(took(), ["settle 11 failed oops"]);
+}
+
+#[test]
+fn a_client_that_goes_while_its_tags_are_awaited_never_joins() {
+    started(
+        "export default class {
+            constructor(room) { this.room = room }
+            async getConnectionTags() { await new Promise((go) => setTimeout(go, 1)); return [] }
+            onConnect() { console.log('joined') }
+            onRequest() { return new Response([...this.room.getConnections()].length) }
+        }",
+    );
+    connect(2, 5);
+    let timer = took()[0].split(' ').nth(1).map(str::parse);
+    recorded::with(|host| host.gone.push(5));
+    Exports::on_timer(timer.expect("a timer").expect("a number"));
+    assert_eq!(took(), ["settle 2 done"]);
+    request(3, "GET", "/", None);
+    assert!(took().pop().is_some_and(|did| did.ends_with(" 0")));
+}
+
+#[test]
+fn a_connection_whose_on_connect_threw_is_not_kept() {
+    started(
+        "export default class {
+            onConnect() { throw new Error('no') }
+            onMessage() { console.log('heard') }
+        }",
+    );
+    connect(2, 5);
+    text(3, 5, "still there?");
+    assert_eq!(
+        took(),
+        ["accept 5 c5", "settle 2 failed no", "settle 3 done"]
+    );
 }
 
 #[test]

@@ -3,6 +3,9 @@
 
 mod life;
 mod loading;
+mod random_values;
+mod replaced;
+mod storage;
 mod streams;
 mod turns;
 mod values;
@@ -91,7 +94,7 @@ fn request_with(event: u64, method: &str, path: &str, body: Option<ContentResult
     let head = RequestHead {
         method: method.to_owned(),
         url: format!("http://host{path}"),
-        headers: vec![("Content-Type".to_owned(), "text/plain".to_owned())],
+        headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
     };
     Exports::on_request(event, Request { head, body });
 }

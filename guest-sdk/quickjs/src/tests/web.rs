@@ -219,7 +219,7 @@ fn requests_and_responses_carry_bodies_and_headers() {
             return new Response(`${req.method} ${body} ${again} ${type}`, { status: 201, headers })
         } }",
     );
-    request(2, "post", "/", Some("hé"));
+    request(2, "POST", "/", Some("hé"));
     assert_eq!(
         took(),
         [

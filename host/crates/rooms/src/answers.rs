@@ -3,7 +3,8 @@
 
 use bytestring::ByteString;
 use partykit_core::{
-    CommitError, ConnectionHandle, Failure, Fault, GuestError, Outcome, Response, close_code,
+    CloseInfo, CommitError, ConnectionHandle, Failure, Fault, GuestError, Outcome, Response,
+    close_code,
 };
 
 use crate::{Action, ExchangeId};
@@ -138,6 +139,31 @@ impl Cause {
         Action::Refuse {
             connection,
             response: self.response(),
+        }
+    }
+}
+
+/// The Close frame that answers a peer's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CloseAnswer {
+    code: Option<u16>,
+    reason: ByteString,
+}
+
+impl CloseAnswer {
+    /// RFC 6455, section 5.5.1: the same code is sent back.
+    pub(crate) fn to(info: &CloseInfo) -> Self {
+        Self {
+            code: Some(info.code).filter(|code| *code != close_code::NO_STATUS),
+            reason: info.reason.clone(),
+        }
+    }
+
+    pub(crate) fn to_peer(&self, connection: ConnectionHandle) -> Action {
+        Action::Close {
+            connection,
+            code: self.code,
+            reason: self.reason.clone(),
         }
     }
 }

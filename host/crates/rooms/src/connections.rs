@@ -6,7 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use partykit_core::{ConnectionHandle, ConnectionInfo, Refusal};
+use partykit_core::{CloseInfo, ConnectionHandle, ConnectionInfo, Refusal};
+
+use crate::Action;
+use crate::answers::CloseAnswer;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -45,6 +48,8 @@ impl Member {
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     members: BTreeMap<ConnectionHandle, Member>,
+    /// Those who sent a Close frame and are to get ours, behind all that is still sent to them.
+    leaving: BTreeMap<ConnectionHandle, CloseAnswer>,
 }
 
 impl Connections {
@@ -99,7 +104,36 @@ impl Connections {
     }
 
     /// Its end is known. Hands it over when the guest has it and is to be told, once.
-    pub(crate) fn gone(&mut self, handle: ConnectionHandle) -> Option<ConnectionInfo> {
+    pub(crate) fn gone(
+        &mut self,
+        handle: ConnectionHandle,
+        info: &CloseInfo,
+        is_waiting: bool,
+    ) -> Option<ConnectionInfo> {
+        let member = self.find_living(handle).ok()?;
+        if !member.accepted {
+            self.members.remove(&handle);
+            return None;
+        }
+        // One that the room has closed itself has its Close frame.
+        let is_owed_one = is_waiting && member.phase != Phase::Closing;
+        member.phase = Phase::Gone;
+        let client = member.info.clone();
+        if is_owed_one {
+            self.leaving.insert(handle, CloseAnswer::to(info));
+        }
+        Some(client)
+    }
+
+    /// One that the guest has among its connections, and whose end is not known.
+    pub(crate) fn joined(&self, handle: ConnectionHandle) -> Option<ConnectionInfo> {
+        let member = self.members.get(&handle)?;
+        (member.accepted && member.phase != Phase::Gone).then(|| member.info.clone())
+    }
+
+    /// The room closes it for reasons of its own. Hands it over when its end was not known and the
+    /// guest is to be told.
+    pub(crate) fn part_with(&mut self, handle: ConnectionHandle) -> Option<ConnectionInfo> {
         let member = self.find_living(handle).ok()?;
         if member.accepted {
             member.phase = Phase::Gone;
@@ -109,11 +143,32 @@ impl Connections {
         None
     }
 
-    /// Whether a message may go to this connection.
+    /// The room sends away one whose handshake is not answered. Hands it over as above.
+    pub(crate) fn cut_off(&mut self, handle: ConnectionHandle) -> Option<ConnectionInfo> {
+        let member = self.members.remove(&handle)?;
+        (member.accepted && member.phase != Phase::Gone).then_some(member.info)
+    }
+
+    /// A peer that said its last is to be answered now, if it was not.
+    pub(crate) fn answer(&mut self, handle: ConnectionHandle) -> Option<Action> {
+        let answer = self.leaving.remove(&handle)?;
+        Some(answer.to_peer(handle))
+    }
+
+    /// All that wait for the answer to their Close frame.
+    pub(crate) fn answer_leaving(&mut self) -> Vec<Action> {
+        let leaving = std::mem::take(&mut self.leaving);
+        let answers = leaving
+            .iter()
+            .map(|(handle, answer)| answer.to_peer(*handle));
+        answers.collect()
+    }
+
+    /// Whether a message may go to this connection. One that has said its last still reads.
     pub(crate) fn is_reachable(&self, handle: ConnectionHandle) -> bool {
-        self.members
-            .get(&handle)
-            .is_some_and(|member| member.phase.is_reachable())
+        let member = self.members.get(&handle);
+        member.is_some_and(|member| member.phase.is_reachable())
+            || self.leaving.contains_key(&handle)
     }
 
     pub(crate) fn reachable_except(&self, without: &[ConnectionHandle]) -> Vec<ConnectionHandle> {
@@ -126,6 +181,10 @@ impl Connections {
 
     /// The room starts to close it; says whether it was not closing before.
     pub(crate) fn start_closing(&mut self, handle: ConnectionHandle) -> Result<bool, Refusal> {
+        // A code of its own takes the place of the one that would be sent back.
+        if self.leaving.remove(&handle).is_some() {
+            return Ok(true);
+        }
         let member = self.find_living(handle)?;
         let first = member.phase != Phase::Closing;
         member.phase = Phase::Closing;

@@ -6,13 +6,14 @@ use crate::answers::Cause;
 use crate::completions::Completion;
 use crate::mailbox::Waiting;
 use crate::owed::Debt;
-use crate::{Action, RequestBody, Room};
+use crate::{Action, ExchangeId, RequestBody, Room};
 
 impl Room {
     pub(crate) fn complete(&mut self, completion: Completion, actions: &mut Vec<Action>) {
         let event = match completion {
             Completion::Timer(timer) => Event::Timer { timer },
             Completion::Body { body, what } => Event::Body { body, what },
+            Completion::Synced(sync) => Event::Synced { sync },
         };
         self.turn(&event, actions);
     }
@@ -25,12 +26,15 @@ impl Room {
             }
             return;
         }
-        if let Some(refused) = self.refuse_upload(&waiting) {
+        if let Some(refused) = self.refuse(&waiting) {
             return actions.push(refused);
         }
         if !self.has_space_for_debt(actions) {
             // The guest is gone, and the event is the first of the next one.
             return self.wait(waiting);
+        }
+        if matches!(waiting, Waiting::Alarm) && !self.begin_alarm(actions) {
+            return;
         }
         let Some((debt, limit_ms)) = self.debt_of(&waiting) else {
             return;
@@ -69,25 +73,32 @@ impl Room {
                 head,
                 body,
             } => {
-                let body = match body {
-                    RequestBody::None => None,
-                    RequestBody::Whole(bytes) => Some(Content::Whole(bytes)),
-                    RequestBody::Pieces => {
-                        Some(Content::Pieces(self.state.bodies.read_from(exchange)))
-                    }
-                };
+                let body = self.content(exchange, body);
                 Event::Request {
                     event,
                     request: Request { head, body },
                 }
             }
+            Waiting::Alarm => Event::Alarm { event },
             Waiting::Abort { event } => Event::Abort { event },
         };
         self.turn(&event, actions);
     }
 
-    /// A room that reads too many bodies at one time begins no other.
-    fn refuse_upload(&self, waiting: &Waiting) -> Option<Action> {
+    fn content(&mut self, exchange: ExchangeId, body: RequestBody) -> Option<Content> {
+        match body {
+            RequestBody::None => None,
+            RequestBody::Whole(bytes) => Some(Content::Whole(bytes)),
+            RequestBody::Pieces => Some(Content::Pieces(self.state.bodies.read_from(exchange))),
+        }
+    }
+
+    /// There was space when it came, and others have been let in while it waited. A room that reads
+    /// too many bodies at one time begins no other.
+    fn refuse(&self, waiting: &Waiting) -> Option<Action> {
+        if let Waiting::Connect { client, .. } = waiting {
+            return self.unwelcome().map(|cause| cause.reject(client.handle));
+        }
         let Waiting::Request {
             exchange,
             body: RequestBody::Pieces,
@@ -119,12 +130,16 @@ impl Room {
                 },
                 Some(limits.request_ms),
             ),
+            Waiting::Alarm => (Debt::Alarm, Some(limits.alarm_ms)),
             Waiting::Message { sender, .. } => {
                 self.state.connections.get(*sender)?;
                 nobody("onMessage")
             }
             Waiting::Error { .. } => nobody("onError"),
-            Waiting::Close { .. } => nobody("onClose"),
+            Waiting::Close { client, .. } => {
+                let connection = client.handle;
+                (Debt::Close { connection }, None)
+            }
             Waiting::Abort { .. } => nobody("onRequest"),
         })
     }

@@ -1,8 +1,6 @@
 //! The orderly end of a room: connections are closed at once, handlers may finish what they are
 //! doing for a while, and then whoever is still owed an answer gets one from the room itself.
 
-use partykit_core::CloseInfo;
-
 use crate::answers::Cause;
 use crate::mailbox::Waiting;
 use crate::{Action, Room};
@@ -42,8 +40,15 @@ impl Room {
             }
         }
         for handle in self.state.connections.connecting() {
-            self.state.connections.remove(handle);
             outbox.push(cause.reject(handle));
+            if let Some(client) = self.state.connections.cut_off(handle) {
+                self.owe_close(client, &cause);
+            }
+        }
+        let alarm = |event: &Waiting| matches!(event, Waiting::Alarm);
+        if !self.state.mailbox.take(alarm).is_empty() {
+            // It stays stored, and fires in the room that comes after this one.
+            outbox.push(Action::AlarmOver);
         }
         self.part_with_connections(&cause, &mut outbox);
         self.state.gate.pass(&mut outbox, actions);
@@ -59,13 +64,8 @@ impl Room {
     fn part_with_connections(&mut self, cause: &Cause, outbox: &mut Vec<Action>) {
         for handle in self.state.connections.living() {
             outbox.push(cause.close(handle));
-            if let Some(client) = self.state.connections.gone(handle) {
-                let info = CloseInfo {
-                    code: cause.code,
-                    reason: cause.text.as_str().into(),
-                    was_clean: false,
-                };
-                self.wait(Waiting::Close { client, info });
+            if let Some(client) = self.state.connections.part_with(handle) {
+                self.owe_close(client, cause);
             }
         }
     }
@@ -84,6 +84,7 @@ impl Room {
         stopping.by_us = (!is_over).then_some(now + stopping.drain_us);
         let cause = stopping.cause.clone();
         self.reset(&cause, actions);
+        self.alarm_put_back(actions);
         let mut outbox = Vec::new();
         self.answer_waiting(&cause, &mut outbox);
         self.state.gate.pass(&mut outbox, actions);

@@ -1,8 +1,9 @@
 //! Events that do not settle: those whose time is up, and those that nothing can ever settle.
 
-use partykit_core::{EventId, Failure, Outcome, RoomApi};
+use partykit_core::{CloseInfo, EventId, Failure, Outcome, RoomApi, close_code};
 
 use crate::answers::{self, Cause};
+use crate::mailbox::Waiting;
 use crate::owed::Debt;
 use crate::{Action, Room};
 
@@ -18,10 +19,8 @@ impl Room {
             .is_some_and(|deadline| deadline <= now)
         {
             let ms = self.state.limits.section_ms;
-            self.reset_for(
-                Cause::overdue("blockConcurrencyWhile", "section_ms", ms),
-                actions,
-            );
+            let what = self.state.sections.name();
+            self.reset_for(Cause::overdue(what, "section_ms", ms), actions);
         }
         while let Some(event) = self.state.owed.overdue(now) {
             let limits = &self.state.limits;
@@ -32,6 +31,7 @@ impl Room {
                     continue;
                 }
                 Some(Debt::Connect { .. }) => ("connect_ms", limits.connect_ms),
+                Some(Debt::Alarm) => ("alarm_ms", limits.alarm_ms),
                 _ => ("request_ms", limits.request_ms),
             };
             self.fail(event, |handler| answers::overdue(handler, limit, ms));
@@ -66,12 +66,26 @@ impl Room {
         self.end_turn(result, actions);
     }
 
-    /// Settles an event in the guest's place.
+    /// Settles an event in the guest's place. A connection that the guest has among its own is sent
+    /// away without its knowing: it gets the on-close that tells it.
     fn fail(&mut self, event: EventId, why: impl FnOnce(&str) -> Failure) {
-        if let Some(debt) = self.state.owed.debt(event) {
-            let failure = why(debt.handler());
-            // Cannot be refused: the event is owed.
-            let _ = self.state.settle(event, Outcome::Failed(failure));
+        let Some(debt) = self.state.owed.debt(event) else {
+            return;
+        };
+        let failure = why(debt.handler());
+        let joined = match debt {
+            Debt::Connect { connection } => self.state.connections.joined(connection),
+            _ => None,
+        };
+        if let Some(client) = joined {
+            let info = CloseInfo {
+                code: close_code::FAILED,
+                reason: failure.message.as_str().into(),
+                was_clean: false,
+            };
+            self.wait(Waiting::Close { client, info });
         }
+        // Cannot be refused: the event is owed.
+        let _ = self.state.settle(event, Outcome::Failed(failure));
     }
 }

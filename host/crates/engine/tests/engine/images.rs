@@ -244,8 +244,9 @@ fn rooms_share_the_pages_that_they_only_read() {
     drop(rooms);
     assert!(shared > 100, "{shared} KiB");
     // Other tests of this process have guests too, though fewer: most are the rooms of this one.
-    // One whose objects were counted in the image had 348 KiB.
+    // One whose objects were counted in the image had 348 KiB; this one draws random numbers and
+    // writes JSON besides what every room does, for which 32 KiB are enough.
     private.sort_unstable();
     let median = private[private.len() / 2];
-    assert!((4..=160).contains(&median), "{median} KiB");
+    assert!((4..=64).contains(&median), "{median} KiB");
 }

@@ -9,7 +9,7 @@ use std::thread;
 
 use partykit_core::{
     Content, Event, Failure, Guest, GuestError, GuestFactory, Limits, LogLevel, Message, Outcome,
-    SectionEnding, TimerHandle,
+    SectionEnding, SectionKind, TimerHandle,
 };
 use partykit_engine::{Engine, EngineConfig, JsBinary, JsComponent, JsFactory};
 
@@ -472,12 +472,22 @@ fn sections_are_opened_and_left() {
     );
     say_text(&mut *guest, &mut api, "go").unwrap();
     let calls = api.take();
-    let [Call::Enter(0), Call::Leave(_, SectionEnding::Keep), ..] = &calls[..] else {
+    let [
+        Call::Enter(0, SectionKind::Block),
+        Call::Leave(_, SectionEnding::Keep),
+        ..,
+    ] = &calls[..]
+    else {
         panic!("{calls:?}")
     };
     say_text(&mut *guest, &mut api, "fail").unwrap();
     let calls = api.take();
-    let [Call::Enter(0), Call::Leave(_, SectionEnding::Broken), ..] = &calls[..] else {
+    let [
+        Call::Enter(0, SectionKind::Block),
+        Call::Leave(_, SectionEnding::Broken),
+        ..,
+    ] = &calls[..]
+    else {
         panic!("{calls:?}")
     };
 }

@@ -4,10 +4,14 @@
 //! |---|---|
 //! | `echo TEXT` / `all TEXT` | sends to the sender / broadcasts |
 //! | `put KEY TEXT`, `del KEY`, `get KEY` | storage; `get` sends what it found |
+//! | `wipe`, `list` | deletes everything; sends all keys |
+//! | `sync SCRIPT` | runs the script when all is durable, at once when it is |
+//! | `alarm MS`, `unalarm`, `alarm?` | sets the alarm, forgets it, sends in how many ms it is due |
 //! | `timer MS SCRIPT` | arms a timer that runs the script (commands joined by `&`) |
 //! | `hold` / `release` | leaves this event owed / settles every one that was held |
 //! | `never` | leaves this event owed for ever, and says so when asked |
 //! | `enter`, `leave`, `break` | opens a section, ends it, ends it broken |
+//! | `begin`, `undo` | opens a transaction (which `leave` keeps), rolls it back |
 //! | `close CODE REASON` | closes the sender |
 //! | `stream` | answers the request with a body in pieces |
 //! | `piece TEXT`, `finish`, `cut` | writes to the last such body, ends it, breaks it off |
@@ -17,80 +21,36 @@
 //! | `trap` | fails the turn, as a trap does |
 //!
 //! Commands are joined by `;`. A message is a script; a request's and a connection's script is the
-//! query of its URL; on-start and on-close run the factory's.
+//! query of its URL; on-start, on-close and on-alarm run the factory's. A call that is refused is
+//! logged.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use partykit_core::{
     BodyEvent, BodyHandle, ConnectionHandle, Content, Event, EventId, Failure, Guest, GuestError,
-    GuestFactory, LogLevel, Message, Outcome, Response, RoomApi, Scope, SectionEnding, TimerHandle,
+    LogLevel, Message, Outcome, Response, RoomApi, Scope, SectionEnding, SectionKind, SyncHandle,
+    TimerHandle,
 };
 
+use super::factory::script;
 use super::pump::Pumps;
-
-/// Makes [`FakeGuest`]s and counts them.
-#[derive(Debug, Default)]
-pub struct FakeFactory {
-    /// Run on on-start; changed by a test between starts.
-    pub on_start: Mutex<String>,
-    /// Run on on-close.
-    pub on_close: Mutex<String>,
-    /// How many guests were made.
-    pub started: AtomicU64,
-    /// How many of them exist.
-    pub alive: Arc<AtomicU64>,
-}
-
-impl FakeFactory {
-    /// A factory whose guests run these scripts.
-    #[must_use]
-    pub fn new(on_start: &str, on_close: &str) -> Self {
-        let (on_start, on_close) = (Mutex::new(on_start.into()), Mutex::new(on_close.into()));
-        Self {
-            on_start,
-            on_close,
-            ..Self::default()
-        }
-    }
-}
-
-fn script(of: &Mutex<String>) -> String {
-    of.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-impl GuestFactory for FakeFactory {
-    fn start(&self, _: &mut dyn RoomApi) -> Result<Box<dyn Guest>, GuestError> {
-        self.started.fetch_add(1, Ordering::Relaxed);
-        self.alive.fetch_add(1, Ordering::Relaxed);
-        Ok(Box::new(FakeGuest {
-            on_start: script(&self.on_start),
-            on_close: script(&self.on_close),
-            alive: self.alive.clone(),
-            start: None,
-            held: Vec::new(),
-            stranded: HashSet::new(),
-            timers: HashMap::new(),
-            upload: None,
-            stream: None,
-            pumps: Pumps::default(),
-            sections: Vec::new(),
-        }))
-    }
-}
 
 /// See the module page.
 #[derive(Debug)]
 pub struct FakeGuest {
     on_start: String,
     on_close: String,
+    on_alarm: Arc<Mutex<String>>,
     alive: Arc<AtomicU64>,
     start: Option<EventId>,
+    alarm: Option<EventId>,
     held: Vec<(EventId, bool)>,
     stranded: HashSet<EventId>,
     timers: HashMap<TimerHandle, String>,
+    syncs: HashMap<SyncHandle, String>,
     /// The body of the last request that came in pieces, and the last one opened.
     upload: Option<BodyHandle>,
     stream: Option<BodyHandle>,
@@ -154,6 +114,31 @@ fn body_text(what: &BodyEvent) -> String {
 }
 
 impl FakeGuest {
+    /// `scripts` are those of on-start and on-close; `alive` has counted it already.
+    pub(super) fn new(
+        scripts: [String; 2],
+        on_alarm: Arc<Mutex<String>>,
+        alive: Arc<AtomicU64>,
+    ) -> Self {
+        let [on_start, on_close] = scripts;
+        Self {
+            on_start,
+            on_close,
+            on_alarm,
+            alive,
+            start: None,
+            alarm: None,
+            held: Vec::new(),
+            stranded: HashSet::new(),
+            timers: HashMap::new(),
+            syncs: HashMap::new(),
+            upload: None,
+            stream: None,
+            pumps: Pumps::default(),
+            sections: Vec::new(),
+        }
+    }
+
     fn read(
         &mut self,
         event: &Event,
@@ -216,6 +201,15 @@ impl FakeGuest {
                 (String::new(), None, false)
             }
             Event::Timer { timer } => (self.timers.remove(timer).unwrap_or_default(), None, false),
+            Event::Synced { sync } => {
+                let script = self.syncs.remove(sync);
+                (script.unwrap_or("unasked-for".to_owned()), None, false)
+            }
+            Event::Alarm { event } => {
+                self.alarm = Some(*event);
+                api.log(LogLevel::Info, "alarm".to_owned());
+                (script(&self.on_alarm), None, false)
+            }
         }
     }
 
@@ -237,14 +231,24 @@ impl FakeGuest {
         match word {
             "echo" => reply(rest, api),
             "all" => drop(api.broadcast(Message::Text(rest.into()), &[])),
-            "put" => drop(api.storage_put(first, Bytes::from(second.to_owned()))),
-            "del" => drop(api.storage_delete(first)),
             "get" => {
                 let found = api.storage_get(first).ok().flatten();
                 reply(
                     &found.map_or("none".into(), |v| String::from_utf8_lossy(&v).into_owned()),
                     api,
                 );
+            }
+            "list" => reply(&super::storing::list(api), api),
+            "alarm?" => reply(&super::storing::alarm(api), api),
+            "sync" => {
+                match api.storage_sync(self.sections.last().copied().unwrap_or(Scope::NONE)) {
+                    Ok(Some(sync)) => drop(self.syncs.insert(sync, rest.replace('&', ";"))),
+                    Ok(None) => reply("synced", api),
+                    Err(refused) => api.log(LogLevel::Info, format!("refused: {refused}")),
+                }
+            }
+            "put" | "del" | "wipe" | "alarm" | "unalarm" => {
+                super::storing::write(word, first, second, api);
             }
             "timer" => {
                 let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
@@ -256,7 +260,7 @@ impl FakeGuest {
             "never" => *end = End::Never,
             "throw" => *end = End::Throw(rest.to_owned()),
             "release" => self.release(api),
-            "enter" | "leave" | "break" => self.section(word, api),
+            "enter" | "begin" | "leave" | "undo" | "break" => self.section(word, api),
             "close" => {
                 let closed =
                     sender.map(|sender| api.close(sender, first.parse().ok(), second.into()));
@@ -284,13 +288,19 @@ impl FakeGuest {
     }
 
     fn section(&mut self, word: &str, api: &mut dyn RoomApi) {
-        if word == "enter" {
+        let kind = match word {
+            "enter" => Some(SectionKind::Block),
+            "begin" => Some(SectionKind::Transaction),
+            _ => None,
+        };
+        if let Some(kind) = kind {
             let outer = self.sections.last().copied().unwrap_or(Scope::NONE);
-            self.sections.extend(api.section_enter(outer).ok());
+            self.sections.extend(api.section_enter(outer, kind).ok());
             return;
         }
         let ending = match word {
             "break" => SectionEnding::Broken,
+            "undo" => SectionEnding::Rollback,
             _ => SectionEnding::Keep,
         };
         let left = self.sections.pop();
@@ -376,6 +386,9 @@ impl FakeGuest {
     fn settle(&mut self, event: EventId, outcome: Outcome, api: &mut dyn RoomApi) {
         if self.start == Some(event) {
             self.sections.clear();
+        }
+        if self.alarm == Some(event) && outcome == Outcome::Done {
+            api.log(LogLevel::Info, "alarm done".to_owned());
         }
         drop(api.settle(event, outcome));
     }

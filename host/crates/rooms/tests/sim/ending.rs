@@ -20,6 +20,7 @@ impl Simulation {
             "a room is evicted only when everything is durable",
         );
         self.check_closes();
+        self.check_alarm_is_answered();
         self.was_evicted = true;
         self.start_anew();
     }
@@ -33,11 +34,14 @@ impl Simulation {
             }
             self.room.advance_ms(ms);
             self.observe();
+            self.look_at_alarm();
+            self.observe();
         }
     }
 
     /// Lets everything come to rest, and checks that nothing is left undone.
     pub(crate) fn settle_down(&mut self) {
+        self.is_settling = true;
         self.time_passes(300, 1_000);
         self.check(
             self.exchanges.is_empty(),
@@ -48,12 +52,17 @@ impl Simulation {
                 client.answered || client.ended,
                 "every handshake is answered in the end",
             );
+            self.check(
+                !client.awaits_close,
+                "whoever sends a Close frame gets the room's",
+            );
             let alive = client.accepted && !client.ended;
             let all = client.received == client.sent;
             let promise = format!("nothing is lost on a connection that stayed: {client:?}");
             self.check(!alive || all, &promise);
         }
         self.check_closes();
+        self.check_alarm_has_fired();
     }
 
     fn check_closes(&self) {

@@ -45,6 +45,8 @@ impl Simulation {
                 connection, code, ..
             } => self.told_to_close(*connection, *code),
             Action::Log(line) => self.logged(&line.text),
+            Action::AlarmSet { at_ms } => self.alarm_is_told(*at_ms),
+            Action::AlarmOver => self.alarm_is_over(),
             Action::Respond { exchange, response } => self.answered(*exchange, &response.body),
             _ => self.carry_out_for_body(action),
         }
@@ -108,10 +110,8 @@ impl Simulation {
             .next()
             .and_then(|number| number.parse::<u64>().ok());
         if let Some(number) = number.filter(|number| self.writers.contains(number)) {
-            let stored = self.room.store.dump(self.room.key());
-            let durable = stored.contains_key(&format!("w{number}"));
             self.check(
-                durable,
+                self.durable.contains(&number),
                 &format!("`{text}` leaves before its write is durable"),
             );
         }
@@ -151,11 +151,20 @@ impl Simulation {
         self.note(format!("told to close {connection} {code:?}"));
         if let Some(client) = self.clients.get_mut(&connection) {
             client.ended = true;
+            if std::mem::take(&mut client.awaits_close) {
+                // The answer to its own, which was its last word.
+                return;
+            }
         }
         self.room.closed(connection, code.unwrap_or(1005));
     }
 
     fn logged(&mut self, text: &str) {
+        match text {
+            "alarm" => self.alarm_runs(),
+            "alarm done" => self.alarms.has_succeeded = true,
+            _ => {}
+        }
         let given_up = text
             .strip_prefix("the room cannot start: ")
             .and_then(|rest| rest.split_once(' '))
