@@ -12,7 +12,8 @@ use partykit_core::{
 use rusqlite::{Connection, Error, ErrorCode, Transaction, TransactionBehavior};
 
 use super::database::{self, Writing, is_damage, is_of_a_room, upkeep_error};
-use super::reader::{SqliteReader, chunk, first_key};
+use super::entry::{chunk, first_key};
+use super::reader::SqliteReader;
 use super::shared::Shared;
 use super::upkeep::{self, Beside};
 use super::write;
