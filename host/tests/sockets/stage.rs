@@ -64,6 +64,12 @@ export default class {
         cancel: () => console.log("cancelled"),
       }));
     }
+    if (request.url.endsWith("?fails")) {
+      return new Response(new ReadableStream({ start: (controller) => {
+        controller.enqueue(text.encode("begun;"));
+        controller.error(new Error("failed"));
+      } }), { headers: { "x-head": "seen" } });
+    }
     if (request.url.endsWith("?begun")) {
       return new Response(new ReadableStream({ start: (controller) => controller.enqueue(text.encode("begun;")) }));
     }
