@@ -65,9 +65,10 @@ export default class {
       }));
     }
     if (request.url.endsWith("?fails")) {
-      return new Response(new ReadableStream({ start: (controller) => {
-        controller.enqueue(text.encode("begun;"));
-        controller.error(new Error("failed"));
+      let pulls = 0;
+      return new Response(new ReadableStream({ pull: (controller) => {
+        if (++pulls === 1) controller.enqueue(text.encode("begun;"));
+        else controller.error(new Error("failed"));
       } }), { headers: { "x-head": "seen" } });
     }
     if (request.url.endsWith("?begun")) {
