@@ -101,18 +101,34 @@ impl SqliteStore {
     /// Makes a group durable.
     fn write(&self, writer: &mut Writer, group: &mut Group) -> Result<Applied, CommitError> {
         self.check_open()?;
-        // What only deletes is not held back by a disk that is nearly full: that is how it becomes
-        // less so.
-        if group.grows() {
-            let need = Need {
-                bytes: group.bytes,
-                amplification: WRITE_AMPLIFICATION,
-                free_bytes_min: self.free_bytes_min,
-            };
-            need.check(&self.dir)?;
+        let mut rooms = std::mem::take(&mut group.rooms);
+        let mut refused = BTreeMap::new();
+        if rooms.values().any(RoomWrites::grows)
+            && let Err(error) = self.space_for(group.bytes)
+        {
+            // Rooms that only delete are not held back by a disk that is nearly full: that is how
+            // it becomes less so.
+            rooms.retain(|names, room| {
+                let fits = !room.grows();
+                if !fits {
+                    refused.insert(names.clone(), error.clone());
+                }
+                fits
+            });
         }
-        let rooms = std::mem::take(&mut group.rooms);
-        self.write_rooms(writer, group.len(), rooms)
+        let mut applied = self.write_rooms(writer, group.len(), rooms)?;
+        applied.refused.append(&mut refused);
+        Ok(applied)
+    }
+
+    /// Whether there is enough space on the disk.
+    fn space_for(&self, bytes: u64) -> Result<(), CommitError> {
+        let need = Need {
+            bytes,
+            amplification: WRITE_AMPLIFICATION,
+            free_bytes_min: self.free_bytes_min,
+        };
+        need.check(&self.dir)
     }
 
     /// Writes rooms with one sync. One that cannot be written is left out and the others begun

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use partykit_core::{CommitError, Range, Store};
-use partykit_storage::conformance::{batch, delete, get, pending, put, room};
-use partykit_storage::{SledOptions, StorageConfig, StorageError, open, upkeep};
+use partykit_storage::conformance::{
+    alarm, batch, delete, delete_all, get, no_alarm, pending, put, room,
+};
+use partykit_storage::{SledOptions, SqliteOptions, StorageConfig, StorageError, open, upkeep};
 
 use crate::{sled, sqlite};
 
@@ -197,6 +199,43 @@ fn with_too_little_space_commits_are_refused_and_reads_go_on() {
     let store = sled(temp.path());
     assert!(store.commit(vec![batch(&room, vec![put("k", "3")])])[0].is_ok());
     assert_eq!(get(&*store, &room, "k").unwrap(), "3");
+}
+
+#[test]
+fn with_too_little_space_sqlite_refuses_what_needs_more_and_deletes_what_is_asked() {
+    let temp = tempfile::tempdir().unwrap();
+    let rooms = ["a", "b", "c"].map(room);
+    let store = sqlite(temp.path());
+    let fill = |room| batch(room, vec![put("k", "1"), put("l", "1"), alarm(5)]);
+    let results = store.commit(rooms.iter().map(fill).collect());
+    assert!(results.iter().all(Result::is_ok));
+    store.close().unwrap();
+    drop(store);
+
+    let mut options = SqliteOptions::new(temp.path());
+    options.free_bytes_min = u64::MAX;
+    let full = open(&StorageConfig::Sqlite(options)).unwrap();
+    let [a, b, c] = &rooms;
+    let results = full.commit(vec![
+        batch(a, vec![put("k", "2"), delete("l")]),
+        batch(b, vec![delete("k"), no_alarm()]),
+        batch(c, vec![delete_all(), alarm(6)]),
+        batch(a, vec![delete("another")]),
+    ]);
+    let no_space = Err(CommitError::NoSpace);
+    assert!(results[1].is_ok(), "{results:?}");
+    assert!(
+        [0, 2, 3].iter().all(|index| results[*index] == no_space),
+        "{results:?}"
+    );
+    assert_eq!(get(&*full, a, "k").unwrap(), "1");
+    assert_eq!(get(&*full, b, "k"), None);
+    assert_eq!(pending(&*full).len(), 2);
+    let results = full.commit(vec![batch(c, vec![delete_all()])]);
+    assert!(results[0].is_ok(), "{results:?}");
+    full.delete_room(a).unwrap();
+    assert_eq!(pending(&*full).len(), 1);
+    assert!(full.check().unwrap().is_sound());
 }
 
 /// sled makes a file of its own of each record above its limit, and never syncs it.
