@@ -11,7 +11,7 @@ use crate::failure::Failure;
 /// The rooms that are measured.
 const ROOMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rooms");
 
-/// What `make oracle-live` installs.
+/// What `scripts/reference` installs.
 const REFERENCE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../tests/oracle/node_modules/partykit/dist/bin.mjs"

@@ -31,6 +31,14 @@ pub(crate) enum BundleError {
         /// What is wrong, one by one.
         problems: Vec<Problem>,
     },
+    /// An option that the configuration or the command line gives, such as a constant, is wrong.
+    #[error("the options for bundling are wrong\n\n{report}")]
+    Options {
+        /// What esbuild says, for the terminal.
+        report: String,
+        /// The same without colours.
+        plain: String,
+    },
     /// esbuild failed.
     #[error(transparent)]
     Service(#[from] ServiceError),
@@ -85,20 +93,39 @@ impl Builds {
         }
     }
 
-    /// Builds. Dropping the future ends esbuild; the next build starts another.
+    /// The next build is made from nothing.
+    pub(crate) fn forget(&mut self) {
+        self.running = None;
+    }
+
+    /// Builds. Dropping the future ends esbuild; the next build starts another. One that has ended
+    /// since the last build, as when somebody killed it, is replaced at once.
     ///
     /// # Errors
     /// See [`BundleError`].
     pub(crate) async fn build(&mut self, side: Side, recipe: Recipe) -> Result<Made, BundleError> {
-        let mut running = match self.running.take() {
-            Some(running) => running,
-            None => Running {
-                service: Service::start(&self.esbuild.program).await?,
-                server: None,
-                client: None,
-            },
+        if let Some(running) = self.running.take() {
+            match self.build_with(running, side, recipe.clone()).await {
+                Err(BundleError::Service(ServiceError::Ended(_))) => {}
+                done => return done,
+            }
+        }
+        let running = Running {
+            service: Service::start(&self.esbuild.program).await?,
+            server: None,
+            client: None,
         };
-        let built = running.build(side, recipe).await?;
+        self.build_with(running, side, recipe).await
+    }
+
+    async fn build_with(
+        &mut self,
+        mut running: Running,
+        side: Side,
+        recipe: Recipe,
+    ) -> Result<Made, BundleError> {
+        let outcome = running.build(side, recipe).await?;
+        let (Outcome::Refused(built) | Outcome::Built(built)) = &outcome;
         let rejected = !built.errors.is_empty();
         let problems = if rejected {
             &built.errors
@@ -114,22 +141,31 @@ impl Builds {
         let plain = running.service.report(problems, kind).await?;
         // Only what was used up to here without a failure is used again.
         self.running = Some(running);
-        if rejected {
-            return Err(BundleError::Rejected {
+        match outcome {
+            Outcome::Refused(_) => Err(BundleError::Options { report, plain }),
+            Outcome::Built(built) if rejected => Err(BundleError::Rejected {
                 report,
                 plain,
                 problems: built.errors,
-            });
+            }),
+            Outcome::Built(built) => Ok(Made {
+                built,
+                warnings: (!report.is_empty()).then_some(report),
+            }),
         }
-        Ok(Made {
-            built,
-            warnings: (!report.is_empty()).then_some(report),
-        })
     }
 }
 
+/// What esbuild said to a recipe.
+enum Outcome {
+    /// It takes no such option.
+    Refused(Built),
+    /// It was tried, and went well or not.
+    Built(Built),
+}
+
 impl Running {
-    async fn build(&mut self, side: Side, recipe: Recipe) -> Result<Built, ServiceError> {
+    async fn build(&mut self, side: Side, recipe: Recipe) -> Result<Outcome, ServiceError> {
         let kept = match side {
             Side::Server => &mut self.server,
             Side::Client => &mut self.client,
@@ -147,10 +183,11 @@ impl Running {
                     .await?;
                 match made {
                     Ok(context) => kept.insert(Kept { recipe, context }),
-                    Err(refused) => return Ok(refused),
+                    Err(refused) => return Ok(Outcome::Refused(refused)),
                 }
             }
         };
-        self.service.rebuild(&kept.context).await
+        let built = self.service.rebuild(&kept.context).await?;
+        Ok(Outcome::Built(built))
     }
 }

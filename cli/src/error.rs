@@ -123,16 +123,9 @@ impl CliError {
             | Self::Setting { .. }
             | Self::Certificate(CertificateError::Read { .. })
             | Self::Host(HostError::Tls(_))
+            | Self::Bundle(BundleError::Options { .. })
             | Self::Esbuild(EsbuildError::Named { .. }) => 2,
-            Self::Storage(
-                StorageError::UnknownBackend { .. }
-                | StorageError::OtherBackend { .. }
-                | StorageError::NoStore { .. }
-                | StorageError::NotAStore { .. }
-                | StorageError::NotEmpty { .. }
-                | StorageError::NoBackup { .. }
-                | StorageError::Upkeep(UpkeepError::Exists(_)),
-            ) => 2,
+            Self::Storage(error) if error.is_a_mistake() => 2,
             _ => 1,
         }
     }

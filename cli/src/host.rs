@@ -47,16 +47,12 @@ pub(crate) struct Ground {
     pub(crate) output: Output,
 }
 
-/// Starts a host for `bundle` on a port of this machine.
+/// Starts a host without code on a port of this machine. Clients can connect, and wait until
+/// [`Served::open`].
 ///
 /// # Errors
 /// [`CliError::PortTaken`], or what the host says.
-pub(crate) async fn start(
-    plan: &Plan,
-    bundle: &mut Bundle,
-    client: Option<&ClientBundle>,
-    ground: Ground,
-) -> Result<Served, CliError> {
+pub(crate) async fn start(plan: &Plan, ground: Ground) -> Result<Served, CliError> {
     let storage = match (&plan.state, std::env::var_os(STORAGE_VARIABLE)) {
         (Some(folder), Some(name)) => StorageConfig::named(&name.to_string_lossy(), folder),
         (Some(folder), None) => StorageConfig::of_directory(folder),
@@ -74,14 +70,16 @@ pub(crate) async fn start(
     set_limits(&mut config, std::env::vars_os())?;
     let printer = Arc::new(Printer {
         output: ground.output,
-        stack_map: RwLock::new(bundle.stack_map.take()),
+        stack_map: RwLock::default(),
     });
-    let deployment = deployment(plan, &bundle.code, client);
-    let started = Host::start(config, deployment, printer.clone()).await;
+    let deployment = deployment(plan, None, None);
+    let started = Host::start_closed(config, deployment, printer.clone()).await;
     let host = started.map_err(|error| match error {
         HostError::PortTaken { address } => CliError::PortTaken {
             port: address.port(),
         },
+        // What there is to do about it is the same as for `storage`.
+        HostError::Storage(error) => error.into(),
         error => CliError::Host(error),
     })?;
     Ok(Served {
@@ -92,13 +90,23 @@ pub(crate) async fn start(
 }
 
 impl Served {
+    /// Lets clients in.
+    pub(crate) fn open(&mut self) {
+        self.host.open();
+    }
+
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.host.address().port()
+    }
+
     /// Evaluates code that is not served yet. Rooms begin with what this leaves behind, so that
     /// what it writes to the log is shown; what is wrong with it is told to the caller alone.
     ///
     /// # Errors
     /// Why it does not load, with the places of its source.
     pub(crate) async fn check(&self, plan: &Plan, bundle: &Bundle) -> Result<Description, String> {
-        let deployment = deployment(plan, &bundle.code, None);
+        let deployment = deployment(plan, Some(&bundle.code), None);
         let trial = Arc::new(Trial::default());
         let checked = self.host.check_other(&deployment, trial.clone()).await;
         let mapped = |text: String| match &bundle.stack_map {
@@ -119,7 +127,7 @@ impl Served {
         bundle: &mut Bundle,
         client: Option<&ClientBundle>,
     ) {
-        let deployment = deployment(plan, &bundle.code, client);
+        let deployment = deployment(plan, Some(&bundle.code), client);
         self.set_stack_map(bundle.stack_map.take());
         self.host.swap(deployment).await;
     }
@@ -136,10 +144,10 @@ impl Served {
     }
 }
 
-fn deployment(plan: &Plan, code: &str, client: Option<&ClientBundle>) -> Deployment {
+fn deployment(plan: &Plan, code: Option<&str>, client: Option<&ClientBundle>) -> Deployment {
     Deployment {
         project: plan.name.clone(),
-        bundle: code.to_owned(),
+        bundle: code.map(str::to_owned),
         env: serde_json::Value::Object(plan.vars.clone()).to_string(),
         assets: assets(plan, client),
     }

@@ -42,7 +42,7 @@ impl Key {
 pub(crate) struct Hotkeys {
     keys: mpsc::UnboundedReceiver<Key>,
     #[cfg(unix)]
-    _terminal: unix::Terminal,
+    terminal: unix::Terminal,
 }
 
 impl Hotkeys {
@@ -63,10 +63,7 @@ impl Hotkeys {
                 }
             })
             .ok()?;
-        Some(Self {
-            keys,
-            _terminal: terminal,
-        })
+        Some(Self { keys, terminal })
     }
 
     /// None: reading single keys is done for Unix only.
@@ -78,11 +75,27 @@ impl Hotkeys {
     /// The next key; never, once the terminal is gone. Cancel-safe.
     pub(crate) async fn next(keys: &mut Option<Self>) -> Key {
         if let Some(keys) = keys
-            && let Some(key) = keys.keys.recv().await
+            && let Some(key) = keys.receive().await
         {
             return key;
         }
         std::future::pending().await
+    }
+
+    #[cfg(unix)]
+    async fn receive(&mut self) -> Option<Key> {
+        loop {
+            tokio::select! {
+                key = self.keys.recv() => return key,
+                // The shell has had the terminal meanwhile, with line editing.
+                () = self.terminal.continued() => self.terminal.take_again(),
+            }
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn receive(&mut self) -> Option<Key> {
+        self.keys.recv().await
     }
 }
 
@@ -90,34 +103,65 @@ impl Hotkeys {
 mod unix {
     use std::io::stdin;
 
-    use rustix::process::getpgrp;
+    use rustix::process::{Signal, getpgrp};
     use rustix::termios::{LocalModes, OptionalActions, Termios, isatty};
     use rustix::termios::{tcgetattr, tcgetpgrp, tcsetattr};
+    use tokio::signal::unix as signals;
 
     /// The terminal without its line editing.
     pub(super) struct Terminal {
         before: Termios,
+        single: Termios,
+        continued: signals::Signal,
     }
 
     impl Terminal {
         pub(super) fn take() -> Option<Self> {
             let input = stdin();
-            // A program in the background would be stopped for touching it.
-            if !isatty(&input) || tcgetpgrp(&input).ok()? != getpgrp() {
+            if !isatty(&input) || !is_ours() {
                 return None;
             }
+            let kind = signals::SignalKind::from_raw(Signal::CONT.as_raw());
+            let continued = signals::signal(kind).ok()?;
             let before = tcgetattr(&input).ok()?;
             let mut single = before.clone();
             single.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
             tcsetattr(&input, OptionalActions::Now, &single).ok()?;
-            Some(Self { before })
+            Some(Self {
+                before,
+                single,
+                continued,
+            })
         }
+
+        /// Returns each time the process goes on after it was stopped. Cancel-safe.
+        pub(super) async fn continued(&mut self) {
+            if self.continued.recv().await.is_none() {
+                std::future::pending::<()>().await;
+            }
+        }
+
+        /// Without line editing once more; in the background, the terminal is somebody else's.
+        pub(super) fn take_again(&self) {
+            if is_ours() {
+                // When it is gone, there are no keys to hear.
+                let _ = tcsetattr(stdin(), OptionalActions::Now, &self.single);
+            }
+        }
+    }
+
+    /// A program in the background would be stopped for touching it.
+    fn is_ours() -> bool {
+        tcgetpgrp(stdin()).is_ok_and(|group| group == getpgrp())
     }
 
     impl Drop for Terminal {
         fn drop(&mut self) {
-            // When it is gone, there is nothing to give back.
-            let _ = tcsetattr(stdin(), OptionalActions::Now, &self.before);
+            // In the background, too, it would be somebody else's that is changed.
+            if is_ours() {
+                // When it is gone, there is nothing to give back.
+                let _ = tcsetattr(stdin(), OptionalActions::Now, &self.before);
+            }
         }
     }
 }

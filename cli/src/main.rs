@@ -16,6 +16,7 @@ mod error;
 mod esbuild;
 mod host;
 mod hotkeys;
+mod mistyped;
 mod output;
 mod paths;
 mod plan;
@@ -38,7 +39,11 @@ use crate::error::CliError;
 use crate::output::{Loudness, Output, Reader};
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return mistyped::told(&error),
+    };
+    match command {
         Command::Dev(args) => dev(*args),
         Command::Storage(command) => {
             let output = Output::new(Loudness::Normal, Reader::Person);

@@ -53,6 +53,30 @@ pub(crate) struct Trouble {
     pub(crate) plain: String,
     /// The first place, as file, line and column.
     pub(crate) place: Option<(String, u32, u32)>,
+    /// What is served until it is mended.
+    pub(crate) meanwhile: Meanwhile,
+}
+
+/// What goes on while something is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meanwhile {
+    /// What was good before.
+    LastGood,
+    /// There was no good code of rooms before.
+    NoRooms,
+    /// There was no good client before.
+    NoClient,
+}
+
+impl Meanwhile {
+    /// For people.
+    pub(crate) fn sentence(self) -> &'static str {
+        match self {
+            Self::LastGood => "The last good code goes on running.",
+            Self::NoRooms => "Rooms are not served before it is mended.",
+            Self::NoClient => "The client is not served before it is mended.",
+        }
+    }
 }
 
 /// Escape sequences of the few looks there are.
@@ -152,6 +176,23 @@ impl Output {
         }
     }
 
+    /// The address that is listened on although there is nothing good to serve.
+    pub(crate) fn waiting(self, url: &str, port: u16) {
+        match self.reader {
+            Reader::Program => self.event("waiting", json!({"url": url, "port": port})),
+            Reader::Person => {
+                let url = paint(self.color_out, Look::Cyan, url);
+                self.step(format!("Waiting on {url} for a good build"));
+            }
+        }
+    }
+
+    /// Something is built that is not served yet, or was not before.
+    pub(crate) fn built(self, what: &str, bytes: usize, took: Duration) {
+        let (size, took) = (crate::wording::size(bytes), milliseconds(took));
+        self.step(format!("Built {what}: {size} in {took}"));
+    }
+
     /// New code is served.
     pub(crate) fn reloaded(self, what: &str, bytes: usize, took: Duration) {
         match self.reader {
@@ -175,7 +216,7 @@ impl Output {
         }
     }
 
-    /// Something is wrong, and what was there goes on running.
+    /// Something is wrong, and it is waited for its repair.
     pub(crate) fn trouble(self, trouble: &Trouble) {
         match self.reader {
             Reader::Program => {
@@ -183,17 +224,15 @@ impl Output {
                     |(file, line, column)| json!({"file": file, "line": line, "column": column}),
                 );
                 let Trouble { title, plain, .. } = trouble;
-                let fields = json!({"title": title, "text": plain, "place": place});
+                let serving = trouble.meanwhile == Meanwhile::LastGood;
+                let fields =
+                    json!({"title": title, "text": plain, "place": place, "serving": serving});
                 self.event("trouble", fields);
             }
             Reader::Person => {
                 let word = paint(self.color_err, Look::Red, "error:");
                 let Trouble { title, report, .. } = trouble;
-                let note = paint(
-                    self.color_err,
-                    Look::Dim,
-                    "The last good code goes on running.",
-                );
+                let note = paint(self.color_err, Look::Dim, trouble.meanwhile.sentence());
                 err(&format!("\n{word} {title}\n\n{report}\n\n{note}"));
             }
         }
@@ -220,7 +259,11 @@ impl Output {
 
     /// Why a command ends: the chain of causes once, and after a blank line what to try.
     pub(crate) fn error(self, error: &dyn std::error::Error, hint: Option<&str>) {
-        let text = chain(error);
+        self.mistake(&chain(error), hint);
+    }
+
+    /// The same of a text.
+    pub(crate) fn mistake(self, text: &str, hint: Option<&str>) {
         if self.reader == Reader::Program {
             return self.event("error", json!({"text": text, "hint": hint}));
         }

@@ -31,8 +31,19 @@ impl ReadyFile {
 
 impl Drop for ReadyFile {
     fn drop(&mut self) {
-        // Whoever waited for it may have removed it.
-        let _ = std::fs::remove_file(&self.path);
+        // Nobody is left to tell it to.
+        let _ = remove(&self.path);
+    }
+}
+
+/// Removes what an earlier start has left; there may be nothing.
+///
+/// # Errors
+/// It is there and stays.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -51,6 +62,8 @@ mod tests {
         assert_eq!(told["port"], 1);
         drop(file);
         assert!(!path.exists());
+        assert!(remove(&path).is_ok());
+        assert!(remove(folder.path()).is_err());
         assert!(ReadyFile::write(&folder.path().join("none/x"), "u", 1).is_err());
     }
 }

@@ -118,8 +118,9 @@ impl Default for HostLimits {
 pub struct Deployment {
     /// Part of every room's identity.
     pub project: ProjectName,
-    /// One ES module whose default export is the user's class or object.
-    pub bundle: String,
+    /// One ES module whose default export is the user's class or object. Without it there are no
+    /// rooms: whoever asks for one is told to come back.
+    pub bundle: Option<String>,
     /// A JSON object: what room code reads as `room.env`.
     pub env: String,
     /// Static files, if the project has some.

@@ -72,6 +72,8 @@ pub(crate) enum RouteError {
     HostFull { max: usize },
     #[error("the host is shutting down")]
     Stopping,
+    #[error("the project has no code that can be served yet; try again later")]
+    NoCode,
     #[error("the room did not answer")]
     NoAnswer,
 }
@@ -84,7 +86,7 @@ impl RouteError {
             Self::Url | Self::NoHost => 400,
             Self::BodyTooSlow => 408,
             Self::BodyTooLarge { .. } => 413,
-            Self::HostFull { .. } | Self::Stopping => 503,
+            Self::HostFull { .. } | Self::Stopping | Self::NoCode => 503,
             // PartyKit answers a path without a party with 500.
             Self::NoParty | Self::NoAnswer => 500,
         }
@@ -94,7 +96,7 @@ impl RouteError {
     /// its client should come back.
     pub(crate) fn close_code(&self) -> Option<u16> {
         match self {
-            Self::HostFull { .. } => Some(close_code::TRY_LATER),
+            Self::HostFull { .. } | Self::NoCode => Some(close_code::TRY_LATER),
             Self::Stopping => Some(close_code::RESTART),
             _ => None,
         }

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use partykit_core::{
-    Description, GuestError, Limits, LogLevel, PartyName, ProjectName, RoomId, RoomKey, Store,
+    Description, GuestError, GuestFactory, Limits, LogLevel, PartyName, RoomId, RoomKey, Store,
     close_code,
 };
 use partykit_engine::{Engine, EngineConfig, JsBinary, JsComponent, JsFactory};
@@ -42,12 +42,12 @@ const HAND_OVER: Duration = Duration::from_millis(1);
 pub struct Host {
     app: Arc<App>,
     engine: JsComponent,
-    /// Makes guests of the code that runs now.
-    factory: Mutex<Arc<JsFactory>>,
     limits: Arc<Limits>,
     capacity: Capacity,
     address: SocketAddr,
     phase: watch::Sender<Phase>,
+    /// Who comes there waits until they are opened.
+    doors: Vec<Door>,
     servers: JoinSet<()>,
 }
 
@@ -62,13 +62,29 @@ impl Host {
         deployment: Deployment,
         log: Arc<dyn LogSink>,
     ) -> Result<Self, HostError> {
+        let mut host = Self::start_closed(config, deployment, log).await?;
+        host.open();
+        Ok(host)
+    }
+
+    /// The same, but nobody is served before [`Host::open`]: clients can connect, and wait. In
+    /// between, code can be looked at with [`Host::check_other`] and served with [`Host::swap`].
+    ///
+    /// # Errors
+    /// As for [`Host::start`].
+    pub async fn start_closed(
+        config: Config,
+        deployment: Deployment,
+        log: Arc<dyn LogSink>,
+    ) -> Result<Self, HostError> {
         raise_descriptors();
         let listeners = listen(&config.listen).await?;
         let store = partykit_storage::open(&config.storage).map_err(HostError::Storage)?;
         Self::assemble(config, deployment, log, listeners, store).await
     }
 
-    /// The same on a store of the caller's: for tests that hold or fail its commits.
+    /// The same as [`Host::start`] on a store of the caller's: for tests that hold or fail its
+    /// commits.
     ///
     /// # Errors
     /// As for [`Host::start`].
@@ -80,7 +96,9 @@ impl Host {
         log: Arc<dyn LogSink>,
     ) -> Result<Self, HostError> {
         let listeners = listen(&config.listen).await?;
-        Self::assemble(config, deployment, log, listeners, store).await
+        let mut host = Self::assemble(config, deployment, log, listeners, store).await?;
+        host.open();
+        Ok(host)
     }
 
     async fn assemble(
@@ -95,12 +113,7 @@ impl Host {
         let tls = tls.map_err(HostError::Tls)?;
         let engine = start_engine(&config).await?;
         let limits = Arc::new(config.limits);
-        let factory = factory(&engine, &deployment, &limits);
-        let maker = RoomMaker {
-            project: deployment.project.clone(),
-            limits: limits.clone(),
-            factory: factory.clone(),
-        };
+        let maker = maker(&engine, &deployment, &limits);
         let capacity = Capacity::of_machine(config.host.max_resident_rooms);
         let Capacity { rooms, bound } = capacity;
         let text = format!("up to {rooms} rooms at one time, {bound} (max_resident_rooms)");
@@ -114,7 +127,7 @@ impl Host {
             Directory::new(maker, store, log.clone(), bounds).map_err(HostError::Thread)?;
         let directory = Arc::new(directory);
         tokio::spawn(hand_out(Arc::downgrade(&directory)));
-        let (phase, reached) = watch::channel(Phase::Serving);
+        let (phase, _) = watch::channel(Phase::Serving);
         let app = Arc::new(App {
             directory,
             log,
@@ -122,27 +135,31 @@ impl Host {
             limits: config.host,
             sockets: TaskTracker::new(),
             deployment: RwLock::new(Arc::new(deployment)),
-            phase: reached.clone(),
+            phase: phase.subscribe(),
             live: config.live,
         });
-        let mut servers = JoinSet::new();
-        for (listener, _) in listeners {
-            let door = Door {
-                listener,
-                tls: tls.clone(),
-            };
-            servers.spawn(serve(door, app.clone(), reached.clone()));
-        }
+        let doors = listeners.into_iter().map(|(listener, _)| Door {
+            listener,
+            tls: tls.clone(),
+        });
         Ok(Self {
             app,
             engine,
-            factory: Mutex::new(factory),
             limits,
             capacity,
             address,
             phase,
-            servers,
+            doors: doors.collect(),
+            servers: JoinSet::new(),
         })
+    }
+
+    /// Serves whoever has come and whoever comes. Once more does nothing.
+    pub fn open(&mut self) {
+        for door in self.doors.drain(..) {
+            let server = serve(door, self.app.clone(), self.phase.subscribe());
+            self.servers.spawn(server);
+        }
     }
 
     /// The first address listened on, with the port that was taken.
@@ -157,18 +174,8 @@ impl Host {
         self.capacity
     }
 
-    /// Makes the image that rooms begin with, to hear early what every room would meet. An error is
-    /// logged as that of a room would be.
-    ///
-    /// # Errors
-    /// Why the code does not load.
-    pub async fn check(&self) -> Result<Description, GuestError> {
-        let factory = self.factory.lock().clone();
-        let project = self.app.deployment().project.clone();
-        self.evaluate(factory, project, self.app.log.clone()).await
-    }
-
-    /// The same for code that is not served yet.
+    /// Makes the image that rooms of this code would begin with, to hear early what every room
+    /// would meet. Its log is that of the code; what is wrong with it is told to the caller alone.
     ///
     /// # Errors
     /// Why the code does not load.
@@ -178,29 +185,17 @@ impl Host {
         log: Arc<dyn LogSink>,
     ) -> Result<Description, GuestError> {
         let factory = factory(&self.engine, deployment, &self.limits);
-        self.evaluate(factory, deployment.project.clone(), log)
-            .await
-    }
-
-    async fn evaluate(
-        &self,
-        factory: Arc<JsFactory>,
-        project: ProjectName,
-        log: Arc<dyn LogSink>,
-    ) -> Result<Description, GuestError> {
+        let factory = factory.ok_or_else(|| GuestError::Host {
+            message: "there is no code to look at".to_owned(),
+        })?;
         let room = RoomKey {
-            project,
+            project: deployment.project.clone(),
             party: PartyName::main(),
             room: RoomId::check(),
         };
         let clock = self.app.directory.shared_clock();
-        let checked = tokio::task::spawn_blocking(move || {
-            let result = factory.check(&mut LoadApi::new(room.clone(), log.clone(), clock));
-            if let Err(error) = &result {
-                log.failed(&room, error);
-            }
-            result
-        });
+        let checked =
+            tokio::task::spawn_blocking(move || factory.check(&mut LoadApi::new(room, log, clock)));
         match checked.await {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
@@ -218,14 +213,8 @@ impl Host {
     /// Replaces the code: new rooms start with it, existing ones are closed with 1012 after what
     /// they are doing, and their clients come back to new ones. Takes `shutdown_ms` at most.
     pub async fn swap(&self, deployment: Deployment) {
-        let limits = self.limits.clone();
-        let factory = factory(&self.engine, &deployment, &limits);
-        *self.factory.lock() = factory.clone();
-        self.app.directory.replace_maker(RoomMaker {
-            project: deployment.project.clone(),
-            limits,
-            factory,
-        });
+        let maker = maker(&self.engine, &deployment, &self.limits);
+        self.app.directory.replace_maker(maker);
         *self.app.deployment.write() = Arc::new(deployment);
         let HostLimits {
             drain_ms,
@@ -308,9 +297,27 @@ fn hand_over() {
     tokio::task::block_in_place(|| std::thread::sleep(HAND_OVER));
 }
 
-fn factory(engine: &JsComponent, deployment: &Deployment, limits: &Arc<Limits>) -> Arc<JsFactory> {
-    let (bundle, env) = (deployment.bundle.clone(), deployment.env.clone());
-    Arc::new(JsFactory::new(engine, bundle, env, limits.clone()))
+fn maker(engine: &JsComponent, deployment: &Deployment, limits: &Arc<Limits>) -> RoomMaker {
+    let factory = factory(engine, deployment, limits);
+    RoomMaker {
+        project: deployment.project.clone(),
+        limits: limits.clone(),
+        factory: factory.map(|factory| factory as Arc<dyn GuestFactory>),
+    }
+}
+
+fn factory(
+    engine: &JsComponent,
+    deployment: &Deployment,
+    limits: &Arc<Limits>,
+) -> Option<Arc<JsFactory>> {
+    let (bundle, env) = (deployment.bundle.clone()?, deployment.env.clone());
+    Some(Arc::new(JsFactory::new(
+        engine,
+        bundle,
+        env,
+        limits.clone(),
+    )))
 }
 
 async fn listen(addresses: &[SocketAddr]) -> Result<Vec<(TcpListener, SocketAddr)>, HostError> {

@@ -13,6 +13,7 @@
     p { margin: 2em 0 0; font: 13px system-ui, sans-serif; color: #9a9aa2; }`;
   const address = new URL("/__partykit/live", document.currentScript.src);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  const ofRoom = document.currentScript.dataset.of === "room";
   let seen;
   let overlay;
   let wait = SOON;
@@ -35,7 +36,7 @@
     box.tabIndex = -1;
     add(box, "h1", problem.title);
     add(box, "pre", problem.text);
-    add(box, "p", "The last good code goes on running. This closes when the mistake is mended; Esc hides it.");
+    add(box, "p", `${problem.meanwhile} This closes when the mistake is mended; Esc hides it.`);
     box.addEventListener("keydown", (event) => event.key === "Escape" && overlay?.remove());
     (document.body ?? document.documentElement).append(overlay);
     box.focus({ preventScroll: true });
@@ -61,11 +62,12 @@
       wait = SOON;
       const before = seen;
       seen = JSON.parse(data);
-      if (before && (before.run !== seen.run || before.pages !== seen.pages)) {
+      const changed = (what) => before && before[what] !== seen[what];
+      if (changed("run") || changed("pages") || (ofRoom && changed("rooms"))) {
         location.reload();
         return;
       }
-      if (before && before.styles !== seen.styles) restyle();
+      if (changed("styles")) restyle();
       if (JSON.stringify(before?.problem ?? null) !== JSON.stringify(seen.problem)) show(seen.problem);
     });
     socket.addEventListener("close", () => {

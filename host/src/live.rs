@@ -31,6 +31,7 @@ struct State {
     run: u64,
     pages: u64,
     styles: u64,
+    rooms: u64,
     problem: Option<Arc<Problem>>,
 }
 
@@ -41,6 +42,8 @@ pub struct Problem {
     pub title: String,
     /// As many as there are.
     pub text: String,
+    /// What goes on meanwhile, in one sentence.
+    pub meanwhile: String,
 }
 
 impl Default for Live {
@@ -52,6 +55,7 @@ impl Default for Live {
             run: u64::try_from(micros).unwrap_or(0),
             pages: 0,
             styles: 0,
+            rooms: 0,
             problem: None,
         };
         Self {
@@ -80,6 +84,11 @@ impl Live {
         self.state.send_modify(|state| state.styles += 1);
     }
 
+    /// Pages that rooms have written are loaded again: rooms have other code.
+    pub fn reload_of_rooms(&self) {
+        self.state.send_modify(|state| state.rooms += 1);
+    }
+
     pub(crate) fn listen(&self) -> Listener {
         let mut state = self.state.subscribe();
         state.mark_changed();
@@ -106,13 +115,21 @@ fn json(state: &State) -> String {
         || "null".to_owned(),
         |problem| {
             let (title, text) = (quoted(&problem.title), quoted(&problem.text));
-            format!("{{\"title\":{title},\"text\":{text}}}")
+            let meanwhile = quoted(&problem.meanwhile);
+            format!("{{\"title\":{title},\"text\":{text},\"meanwhile\":{meanwhile}}}")
         },
     );
     let State {
-        run, pages, styles, ..
+        run,
+        pages,
+        styles,
+        rooms,
+        ..
     } = state;
-    format!("{{\"run\":{run},\"pages\":{pages},\"styles\":{styles},\"problem\":{problem}}}")
+    format!(
+        "{{\"run\":{run},\"pages\":{pages},\"styles\":{styles},\"rooms\":{rooms},\
+         \"problem\":{problem}}}"
+    )
 }
 
 fn quoted(text: &str) -> String {
@@ -129,10 +146,23 @@ fn quoted(text: &str) -> String {
     out
 }
 
+/// Whose a page is, which decides on when it is loaded again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PageOf {
+    /// A file of the project.
+    Project,
+    /// A room has written it.
+    Room,
+}
+
 /// A page with the script in its head; where none is to be seen, in front of everything but the
 /// document type, without which browsers fall back to the rules of the nineties.
-pub(crate) fn with_script(page: &[u8]) -> Vec<u8> {
-    let tag = format!("<script src=\"{SCRIPT_PATH}\"></script>");
+pub(crate) fn with_script(page: &[u8], of: PageOf) -> Vec<u8> {
+    let whose = match of {
+        PageOf::Project => "",
+        PageOf::Room => " data-of=\"room\"",
+    };
+    let tag = format!("<script src=\"{SCRIPT_PATH}\"{whose}></script>");
     let at = after(page, b"<head").or_else(|| after(page, b"<!doctype"));
     let (before, rest) = page
         .split_at_checked(at.unwrap_or(0))
@@ -159,7 +189,7 @@ mod tests {
 
     fn scripted(page: &str) -> String {
         let tag = format!("<script src=\"{SCRIPT_PATH}\"></script>");
-        let page = with_script(page.as_bytes());
+        let page = with_script(page.as_bytes(), PageOf::Project);
         String::from_utf8(page).unwrap().replace(&tag, "|")
     }
 
@@ -188,23 +218,29 @@ mod tests {
         let mut page = live.listen();
         let first = page.next().await.unwrap();
         assert!(
-            first.ends_with("\"pages\":0,\"styles\":0,\"problem\":null}"),
+            first.ends_with("\"pages\":0,\"styles\":0,\"rooms\":0,\"problem\":null}"),
             "{first}"
         );
         let problem = Problem {
             title: "a \"b\"".to_owned(),
             text: "c\n\\d".to_owned(),
+            meanwhile: "e".to_owned(),
         };
         live.set_problem(Some(problem.clone()));
         let told = page.next().await.unwrap();
-        let expected = "\"problem\":{\"title\":\"a \\\"b\\\"\",\"text\":\"c\\u000a\\\\d\"}}";
+        let expected = "\"problem\":{\"title\":\"a \\\"b\\\"\",\
+                        \"text\":\"c\\u000a\\\\d\",\"meanwhile\":\"e\"}}";
         assert!(told.ends_with(expected), "{told}");
         // The same again is nothing new.
         live.set_problem(Some(problem));
         live.restyle();
         live.reload();
+        live.reload_of_rooms();
         let told = page.next().await.unwrap();
-        assert!(told.contains("\"pages\":1,\"styles\":1,"), "{told}");
+        assert!(
+            told.contains("\"pages\":1,\"styles\":1,\"rooms\":1,"),
+            "{told}"
+        );
         drop(live);
         assert_eq!(page.next().await, None);
     }

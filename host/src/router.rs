@@ -18,7 +18,7 @@ use crate::body;
 use crate::error::RouteError;
 use crate::log::RequestLine;
 use crate::route::{self, Route};
-use crate::routes::assets::Pages;
+use crate::routes::live::Pages;
 use crate::routes::{assets, live, party};
 use crate::unread;
 
@@ -46,9 +46,16 @@ async fn dispatch(
         .path_and_query()
         .map_or("/", |path| path.as_str())
         .to_owned();
+    let pages = Pages::answering(&request, app.live.as_ref());
     let (request, unread) = unread::follow(request, app.limits.body_rest());
     let answer = answer(&app, client, request).await;
-    let mut response = answer.unwrap_or_else(|error| body::to_http(error.response()));
+    let mut response = answer.unwrap_or_else(|error| {
+        let mut response = error.response();
+        if error == RouteError::NoCode && pages == Pages::Live {
+            response = live::without_code(response);
+        }
+        body::to_http(response)
+    });
     unread::announce(&mut response, unread.as_deref());
     let status = response.status().as_u16();
     app.log.request(&RequestLine {
@@ -88,10 +95,7 @@ async fn answer(
         }
         Route::Other => match &deployment.assets {
             Some(assets) => {
-                let pages = match &app.live {
-                    Some(_) => Pages::Live,
-                    None => Pages::AsTheyAre,
-                };
+                let pages = Pages::answering(&request, app.live.as_ref());
                 assets::serve(assets, pages, request).await
             }
             None => Err(RouteError::NotFound),

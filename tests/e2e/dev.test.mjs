@@ -149,6 +149,56 @@ alone("a mistake covers the page until it is mended, and the last good code goes
   await Promise.all([page.close(), late.close()]);
 });
 
+alone("a mistake at the start covers the page, and its repair brings page and room", async ({ run }) => {
+  const folder = project({ ...FILES, "server.js": SERVER.replace("this.count++;", "this.count++ ++;") });
+  const host = run(["dev", "--port", "0", "--persist", "false"], { cwd: folder });
+  const [, port] = await host.printed(/Waiting on http:\/\/localhost:(\d+)/);
+  host.address = `localhost:${port}`;
+  assert.doesNotMatch(host.output, /Ready/);
+  const page = await visit(host);
+  const room = await visit(host, "/party/page");
+  for (const overlay of [page, room].map((page) => page.locator("partykit-problem"))) {
+    await overlay.getByText("server.js:8:").waitFor();
+    await overlay.getByText("Rooms are not served before it is mended.").waitFor();
+  }
+  // Who comes for a room is told to come back.
+  const answer = await fetch(`http://${host.address}/party/page`);
+  assert.deepEqual([answer.status, answer.headers.get("retry-after")], [503, "1"]);
+  const client = await Client.open(`ws://${host.address}/party/page`);
+  assert.equal((await client.end()).code, 1013);
+
+  writeFileSync(join(folder, "server.js"), `${SERVER.replace("first", "mended")}
+    Server.prototype.onRequest = () => new Response("<p>written</p>", { headers: { "content-type": "text/html" } });`);
+  await host.printed(/Mended\nReady on http/, 5000);
+  await page.getByText("mended").waitFor();
+  await room.getByText("written").waitFor();
+  assert.deepEqual([...page.problems, ...room.problems], []);
+  await Promise.all([page.close(), room.close()]);
+  assert.equal(await host.stop(), 0);
+});
+
+alone("a page that a room writes is covered by a mistake and loaded again with new code", async ({ start }) => {
+  const SERVER = `const page = (word, kind) => new Response("<!doctype html><p>" + word + "</p>", { headers: { "content-type": kind } });
+  export default class { onRequest(request) { return page("first", new URL(request.url).searchParams.get("kind") ?? "text/html"); } }`;
+  const folder = project({ "server.js": SERVER });
+  const host = await start(folder);
+  const page = await visit(host, "/party/r");
+  await page.getByText("first").waitFor();
+  // Code gets what the room wrote, and so does who looks at what is no page.
+  const bare = await (await fetch(`http://${host.address}/party/r`)).text();
+  assert.equal(bare, "<!doctype html><p>first</p>");
+  const text = await visit(host, "/party/r?kind=text/plain");
+  assert.equal(await text.locator("pre").textContent(), bare);
+  writeFileSync(join(folder, "server.js"), "(");
+  const overlay = page.locator("partykit-problem");
+  await overlay.getByText("server.js:1:").waitFor();
+  writeFileSync(join(folder, "server.js"), SERVER.replace("first", "second"));
+  await page.getByText("second").waitFor();
+  await overlay.waitFor({ state: "detached" });
+  assert.deepEqual(page.problems, []);
+  await Promise.all([page.close(), text.close()]);
+});
+
 alone("a crash of user code is told once, with its line in the source", async ({ start }) => {
   const folder = project({
     "partykit.json": { name: "crash", main: "src/server.ts" },
@@ -184,8 +234,8 @@ alone("Ctrl-C with open sockets and open pages ends it at once, and a new start 
   assert.deepEqual(await within(host.exit, "the end", 5000), { code: 0, signal: null });
 
   const port = host.address.split(":")[1];
-  const again = await start(folder, ["--port", port]);
   await page.evaluate(() => (window.old = true));
+  const again = await start(folder, ["--port", port]);
   await page.waitForFunction(() => window.old === undefined);
   await page.getByText("first").waitFor();
   assert.equal(await again.stop(), 0);

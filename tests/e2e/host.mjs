@@ -18,6 +18,9 @@ const STOP_MS_MAX = 20_000;
 // Above every wait within a test, so that those speak first.
 const TEST = { timeout: 150_000 };
 
+// One for each folder and each process of a file of tests.
+process.setMaxListeners(100);
+
 /** A folder with these files, in which `npm ci` seems to have run. Removed at the end of the process. */
 export function project(files) {
   const folder = mkdtempSync(join(tmpdir(), "partykit-e2e-"));

@@ -11,6 +11,9 @@ use crate::sources;
 /// The guest is a workspace of its own, compiled for another target.
 pub(crate) const GUEST: &str = "guest-sdk/quickjs/Cargo.toml";
 
+/// What is built to be fuzzed is one as well.
+const FUZZ: &str = "tests/fuzz/Cargo.toml";
+
 /// How a crate depends on another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -84,6 +87,7 @@ pub(crate) fn direct_dependencies() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut crates = workspace();
     crates.extend(members(&cargo(GUEST, "wasm32-unknown-unknown")));
+    crates.extend(members(&cargo(FUZZ, "x86_64-unknown-linux-gnu")));
     for member in &crates {
         names.extend(member.dependencies.iter().map(|(name, _)| name.clone()));
     }

@@ -1,12 +1,12 @@
 //! `partykit dev`: configuration, bundle, host, and then whatever is edited, until a signal or a
 //! key.
 //!
-//! The order is that of what people want to know first: a mistake in the configuration is told
-//! before anything is installed, a mistake in the code before anything listens.
+//! A mistake in the configuration ends it before anything is installed. A mistake in the code does
+//! not: it is waited for its repair, at the start as later.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use partykit_core::{Description, GuestError};
 use tokio::sync::Notify;
 
 use crate::args::DevArgs;
@@ -15,7 +15,7 @@ use crate::error::CliError;
 use crate::host::Served;
 use crate::hotkeys::{Hotkeys, KEYS, Key};
 use crate::output::Output;
-use crate::ready_file::ReadyFile;
+use crate::ready_file::{self, ReadyFile};
 use crate::stop::Stop;
 use crate::watch::Watch;
 use crate::workshop::Workshop;
@@ -33,6 +33,13 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<(), CliError> {
         source,
     })?;
     output.banner();
+    if let Some(path) = &args.ready_file {
+        // What an earlier start has left is not true of this one.
+        ready_file::remove(path).map_err(|source| CliError::ReadyFile {
+            path: path.clone(),
+            source,
+        })?;
+    }
     let scheme = if args.https || args.https_cert_path.is_some() {
         "https"
     } else {
@@ -41,7 +48,7 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<(), CliError> {
     let (ready_path, wants_keys) = (args.ready_file.clone(), !args.no_hotkeys);
     // In a task of its own, because compiling the engine occupies a thread for seconds.
     let mut starting = tokio::spawn(start(args, output));
-    let (mut workshop, served, watch) = tokio::select! {
+    let (mut workshop, served, mut watch) = tokio::select! {
         started = &mut starting => started??,
         () = stop.asked() => {
             starting.abort();
@@ -50,27 +57,65 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<(), CliError> {
             return Ok(());
         }
     };
-    tell_load(served.host.check().await, output);
-    let port = served.host.address().port();
-    let url = format!("{scheme}://localhost:{port}");
-    output.ready(&url, port);
-    let ready_file = ready_path.map(|path| {
-        ReadyFile::write(&path, &url, port).map_err(|source| CliError::ReadyFile { path, source })
-    });
-    let _ready_file = ready_file.transpose()?;
+    let address = Address {
+        url: format!("{scheme}://localhost:{}", served.port()),
+        port: served.port(),
+        ready_path,
+    };
+    let mut ready_file = None;
+    if workshop.serves_rooms() {
+        ready_file = address.tell_ready(output)?;
+    } else {
+        output.waiting(&address.url, address.port);
+    }
     let mut keys = wants_keys.then(|| keys(output)).flatten();
     let bell = workshop.bell();
+    let working = async {
+        while !workshop.serves_rooms() {
+            workshop.work(&mut watch, &served).await;
+            if workshop.serves_rooms() {
+                ready_file = address.tell_ready(output)?;
+            }
+        }
+        loop {
+            workshop.work(&mut watch, &served).await;
+        }
+    };
     tokio::select! {
-        () = workshop.work(watch, &served) => {}
+        failed = working => return failed,
         () = stop.asked() => {}
-        () = press(&mut keys, &url, &bell, output) => {}
+        () = press(&mut keys, &address.url, &bell, output) => {}
     }
     output.step("Stopping");
     tokio::select! {
         () = served.host.shutdown() => {}
         () = stop.asked_again() => output.warning("stopped before every room had finished"),
     }
+    drop(ready_file);
     Ok(())
+}
+
+/// Where rooms are served, and who is to hear of it.
+struct Address {
+    url: String,
+    port: u16,
+    ready_path: Option<PathBuf>,
+}
+
+impl Address {
+    /// Rooms are served from now on. What is returned is kept as long as they are.
+    fn tell_ready(&self, output: Output) -> Result<Option<ReadyFile>, CliError> {
+        output.ready(&self.url, self.port);
+        let Some(path) = &self.ready_path else {
+            return Ok(None);
+        };
+        let written = ReadyFile::write(path, &self.url, self.port);
+        let written = written.map_err(|source| CliError::ReadyFile {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Some(written))
+    }
 }
 
 async fn start(args: DevArgs, output: Output) -> Result<(Workshop, Served, Watch), CliError> {
@@ -82,19 +127,6 @@ async fn start(args: DevArgs, output: Output) -> Result<(Workshop, Served, Watch
     let mut watch = Watch::start()?;
     let served = workshop.start(&mut watch).await?;
     Ok((workshop, served, watch))
-}
-
-/// Code that does not load is no reason to end: it is served as it is, with its error.
-fn tell_load(loaded: Result<Description, GuestError>, output: Output) {
-    match loaded {
-        Ok(description) => description
-            .warnings
-            .iter()
-            .for_each(|text| output.warning(text)),
-        Err(_) => {
-            output.warning("the code does not load: every request is answered with its error")
-        }
-    }
 }
 
 fn keys(output: Output) -> Option<Hotkeys> {

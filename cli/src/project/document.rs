@@ -27,20 +27,15 @@ impl Document {
             .map_err(|error| ConfigError::new(&shown, format!("it cannot be read: {error}")))?;
         let text = String::from_utf8(bytes)
             .map_err(|_| ConfigError::new(&shown, "it is not UTF-8 text"))?;
-        Ok(Self {
-            path: path.to_owned(),
-            shown,
-            text,
-        })
+        Ok(Self::of_text(path.to_owned(), &shown, text))
     }
 
-    /// A text that stands in no file.
-    #[cfg(test)]
-    pub(super) fn of_text(path: PathBuf, text: &str) -> Self {
+    /// What stands, or would stand, in the file `path`, which people call `shown`.
+    pub(super) fn of_text(path: PathBuf, shown: &str, text: String) -> Self {
         Self {
-            shown: "partykit.json".to_owned(),
-            text: text.to_owned(),
             path,
+            shown: shown.to_owned(),
+            text,
         }
     }
 
@@ -72,6 +67,12 @@ impl Document {
     /// An error that points at `range`.
     pub(super) fn error_at(&self, range: Range, message: impl Into<String>) -> ConfigError {
         ConfigError::new(&self.shown, message).at(self.place(range))
+    }
+
+    /// Where `range` begins, for people.
+    pub(super) fn line_and_column(&self, range: Range) -> (usize, usize) {
+        let place = self.place(range);
+        (place.line, place.column)
     }
 
     /// A byte order mark is legal before JSON5 and no part of the first line.

@@ -8,6 +8,7 @@ mod node;
 #[cfg(test)]
 mod parser_tests;
 mod platform;
+mod repeated;
 mod schema;
 mod serve;
 mod suggest;

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use jsonc_parser::ast::{ObjectPropName, Value};
+use jsonc_parser::ast::Value;
 use jsonc_parser::common::{Range, Ranged};
 use serde_json::{Map, Number};
 
 use super::document::Document;
 use super::error::ConfigError;
+use super::repeated;
 use super::suggest::closest;
 
 /// A value, where it stands and what it is called (`serve.build.entry`).
@@ -34,6 +35,10 @@ impl<'d> Node<'d> {
             value,
             name: String::new(),
         }
+    }
+
+    pub(super) fn value(&self) -> &'d Value<'d> {
+        self.value
     }
 
     /// An error that points at this value.
@@ -88,10 +93,7 @@ impl<'d> Node<'d> {
         };
         let mut entries: Vec<Entry<'d>> = Vec::with_capacity(object.properties.len());
         for property in &object.properties {
-            let (key, key_range) = match &property.name {
-                ObjectPropName::String(text) => (&*text.value, text.range),
-                ObjectPropName::Word(word) => (word.value, word.range),
-            };
+            let (key, key_range) = repeated::key(&property.name);
             let name = if self.name.is_empty() {
                 key.to_owned()
             } else {
@@ -218,11 +220,8 @@ fn plain(value: &Value<'_>) -> Option<serde_json::Value> {
         Value::Object(object) => {
             let mut map = Map::new();
             for property in &object.properties {
-                let key = match &property.name {
-                    ObjectPropName::String(text) => text.value.to_string(),
-                    ObjectPropName::Word(word) => word.value.to_owned(),
-                };
-                map.insert(key, plain(&property.value)?);
+                let (key, _) = repeated::key(&property.name);
+                map.insert(key.to_owned(), plain(&property.value)?);
             }
             serde_json::Value::Object(map)
         }

@@ -142,6 +142,6 @@ fn no_text_makes_the_parser_panic_or_point_into_nothing() {
 }
 
 fn read(root: &Path, text: &str) -> Result<Project, String> {
-    let document = Document::of_text(root.join("partykit.json"), text);
+    let document = Document::of_text(root.join("partykit.json"), "partykit.json", text.to_owned());
     Project::from_document(&document).map_err(|error| error.to_string())
 }

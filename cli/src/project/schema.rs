@@ -14,6 +14,7 @@ use super::error::ConfigError;
 use super::locate::Source;
 use super::node::{Entry, Node};
 use super::platform;
+use super::repeated::repeated;
 use super::serve::{self, Serve};
 
 const KEYS: &[&str] = &[
@@ -75,6 +76,8 @@ pub(crate) struct Project {
     pub(crate) minify: bool,
     /// Keys that were given and change nothing yet, for a warning.
     pub(crate) idle: Vec<&'static str>,
+    /// What there is to say about keys that were given twice.
+    pub(crate) repeated: Vec<String>,
 }
 
 /// `build.command`: what a project runs to make its own code.
@@ -140,6 +143,7 @@ impl Project {
         let mut project = Self {
             file: Some(document.shown.clone()),
             path: Some(document.path.clone()),
+            repeated: repeated(document, root.value()),
             ..Self::bare(folder)
         };
         for entry in root.strict(KEYS).map_err(|error| misplaced(root, error))? {
@@ -381,9 +385,11 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_two_equal_keys_counts() {
+    fn the_last_of_two_equal_keys_counts_and_is_remarked_on() {
         let (_root, project) = read("partykit.json", r#"{"port": 1, "port": 2}"#);
-        assert_eq!(project.unwrap().port, Some(2));
+        let project = project.unwrap();
+        assert_eq!(project.port, Some(2));
+        assert_eq!(project.repeated.len(), 1, "{:?}", project.repeated);
     }
 
     #[test]

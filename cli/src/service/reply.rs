@@ -32,6 +32,17 @@ pub(crate) struct Problem {
     pub(super) raw: Value,
 }
 
+impl Problem {
+    #[cfg(test)]
+    pub(crate) fn for_tests(text: &str, (file, line, column): (&str, u32, u32)) -> Self {
+        Self {
+            text: text.to_owned(),
+            place: Some((file.to_owned(), line, column)),
+            raw: Value::Null,
+        }
+    }
+}
+
 impl Built {
     /// Reads the answer to a build in `root`.
     pub(super) fn read(answer: &Value, root: &Path) -> Self {

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::awaited::Awaited;
+use super::configs::is_config;
 use super::folders::is_of_people;
 use super::gather::Change;
 
@@ -30,8 +32,12 @@ pub(crate) struct Known<'a> {
     pub(crate) config: Option<&'a Path>,
     /// The files that the builds have read.
     pub(crate) inputs: &'a BTreeSet<PathBuf>,
+    /// What decides on the builds without being part of them.
+    pub(crate) configs: &'a BTreeSet<PathBuf>,
     /// Whether the last build failed, so that any code may mend it.
     pub(crate) failed: bool,
+    /// What it lacked.
+    pub(crate) awaited: &'a Awaited,
     /// The folder of static files.
     pub(crate) assets: Option<&'a Path>,
     /// What the project's own command reads.
@@ -49,6 +55,8 @@ pub(crate) struct Meaning {
     pub(crate) command: bool,
     /// Building.
     pub(crate) code: bool,
+    /// Building without anything that was kept of the last build.
+    pub(crate) afresh: bool,
     /// Loading pages, as static files have changed.
     pub(crate) pages: bool,
     /// Loading style sheets.
@@ -78,9 +86,14 @@ impl Meaning {
             self.configuration = true;
             return;
         }
-        let is_input = known.inputs.contains(path);
+        let is_input = known.inputs.contains(path) || known.awaited.contains(path);
         if is_input {
             self.code = true;
+        }
+        // esbuild does not see that what it keeps of a file was compiled by other rules.
+        if known.configs.contains(path) || (change.came_or_went && is_config(path)) {
+            self.code = true;
+            self.afresh = true;
         }
         if !is_of_people(path) {
             return;
@@ -112,6 +125,7 @@ impl fmt::Display for Meaning {
             (self.configuration, "configuration"),
             (self.command, "what the command reads"),
             (self.code, "code"),
+            (self.afresh, "how it is compiled"),
             (self.pages, "pages"),
             (self.styles, "styles"),
         ];
@@ -139,7 +153,12 @@ mod tests {
         let known = Known {
             config: Some("/p/other.json".as_ref()),
             inputs: &inputs.map(PathBuf::from).into(),
+            configs: &[PathBuf::from("/q/base.json")].into(),
             failed,
+            awaited: &Awaited {
+                packages: [PathBuf::from("/p/node_modules/late")].into(),
+                ..Awaited::default()
+            },
             assets: Some("/p/public".as_ref()),
             command: &command,
             state: Some("/p/state".as_ref()),
@@ -155,6 +174,10 @@ mod tests {
         let code = Meaning {
             code: true,
             ..nothing.clone()
+        };
+        let afresh = Meaning {
+            afresh: true,
+            ..code.clone()
         };
         let pages = Meaning {
             pages: true,
@@ -176,6 +199,9 @@ mod tests {
             ("/p/src/a.ts", &code),
             ("/q/shared.ts", &code),
             ("/p/node_modules/x/i.js", &code),
+            ("/p/node_modules/other/i.js", &nothing),
+            ("/p/node_modules/late", &code),
+            ("/p/node_modules/late/dist/i.js", &code),
             ("/p/src/unused.ts", &nothing),
             ("/p/.git/index", &nothing),
             ("/p/public/index.html", &pages),
@@ -186,6 +212,8 @@ mod tests {
             ("/p/.env.local", &configuration),
             ("/p/other.json", &configuration),
             ("/p/state/db", &nothing),
+            ("/q/base.json", &afresh),
+            ("/p/test/tsconfig.json", &nothing),
         ] {
             assert_eq!(meaning(path, false, false), *expected, "{path}");
         }
@@ -194,6 +222,7 @@ mod tests {
     #[test]
     fn a_new_file_may_be_what_an_import_finds_and_any_code_may_mend_a_broken_build() {
         assert!(meaning("/p/src/new.ts", true, false).code);
+        assert!(meaning("/p/src/tsconfig.json", true, false).afresh);
         assert!(!meaning("/p/notes.pdf", true, false).code);
         assert!(meaning("/p/src/unused.ts", false, true).code);
         assert!(!meaning("/p/src/.unused.ts.swp", true, true).code);

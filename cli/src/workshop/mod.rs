@@ -1,6 +1,7 @@
 //! A project that is being worked on: what it was made of last, what changes of it mean, and the
 //! host that is given what comes of them. What cannot be built or loaded is told and not served.
 
+mod build;
 mod command;
 mod reread;
 mod start;
@@ -9,25 +10,19 @@ mod troubles;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
 
 use crate::args::DevArgs;
-use crate::builds::{Builds, Side};
+use crate::builds::Builds;
 use crate::bundle::ServerCode;
 use crate::client_bundle::{ClientBundle, ClientCode};
-use crate::code_frame::code_frame;
 use crate::host::Served;
-use crate::output::{Output, Trouble};
-use crate::paths::relative;
+use crate::output::Output;
 use crate::plan::Plan;
-use crate::watch::{Change, Interest, Known, Meaning, Watch, folders};
-use troubles::{Area, Troubles, of_bundle};
-
-/// Rooms are told to end, and new ones are served meanwhile; so long they are waited for.
-const SWAP_WAIT: Duration = Duration::from_secs(10);
+use crate::watch::{Awaited, Change, Interest, Known, Meaning, Watch, configs, folders};
+use troubles::Troubles;
 
 /// See the module.
 pub(crate) struct Workshop {
@@ -40,11 +35,15 @@ pub(crate) struct Workshop {
     builds: Builds,
     server: ServerCode,
     client: Option<ClientCode>,
-    /// What is served now.
-    code: String,
+    /// What is served now; none before any code was good enough.
+    code: Option<String>,
     env: serde_json::Map<String, serde_json::Value>,
     client_bundle: Option<ClientBundle>,
     server_inputs: BTreeSet<PathBuf>,
+    /// What decides on the builds without being part of them.
+    configs: BTreeSet<PathBuf>,
+    /// What the builds lacked.
+    awaited: ByNeed,
     warnings: Option<String>,
     troubles: Troubles,
     asked: Arc<Notify>,
@@ -60,34 +59,38 @@ impl Workshop {
         self.asked.clone()
     }
 
-    /// Works until it is dropped.
-    pub(crate) async fn work(&mut self, mut watch: Watch, served: &Served) {
-        self.look(&mut watch);
-        loop {
-            let meaning = if std::mem::take(&mut self.is_stale) {
-                Meaning {
-                    code: true,
-                    ..Meaning::default()
-                }
-            } else {
-                tokio::select! {
-                    changes = watch.changes() => self.meaning(&changes, &mut watch),
-                    () = self.asked.notified() => Meaning {
-                        configuration: true,
-                        command: true,
-                        code: true,
-                        ..Meaning::default()
-                    },
-                }
-            };
-            let begun = Instant::now();
-            if !meaning.is_nothing() {
-                self.output.detail(format!("Changed: {meaning}"));
-                let had_any = self.troubles.has_any();
-                self.answer(meaning, &mut watch, served, begun).await;
-                self.tell_rest(had_any, served);
+    /// Whether rooms are served. Once they are, they are to the end.
+    pub(crate) fn serves_rooms(&self) -> bool {
+        self.code.is_some()
+    }
+
+    /// Waits for one change of the project and does what follows from it. Dropped, it may have done
+    /// a part of that; the next call makes up for it.
+    pub(crate) async fn work(&mut self, watch: &mut Watch, served: &Served) {
+        self.look(watch);
+        let meaning = if std::mem::take(&mut self.is_stale) {
+            Meaning {
+                code: true,
+                ..Meaning::default()
             }
-            self.look(&mut watch);
+        } else {
+            tokio::select! {
+                changes = watch.changes() => self.meaning(&changes, watch),
+                () = self.asked.notified() => Meaning {
+                    configuration: true,
+                    command: true,
+                    code: true,
+                    afresh: true,
+                    ..Meaning::default()
+                },
+            }
+        };
+        let begun = Instant::now();
+        if !meaning.is_nothing() {
+            self.output.detail(format!("Changed: {meaning}"));
+            let had_any = self.troubles.has_any();
+            self.answer(meaning, watch, served, begun).await;
+            self.tell_rest(had_any, served);
         }
     }
 
@@ -95,14 +98,20 @@ impl Workshop {
     /// anybody looked, is a reason to build again; so is a new folder, where a build failed.
     fn look(&mut self, watch: &mut Watch) {
         let command = self.plan.command.iter().flat_map(|command| &command.watch);
+        let awaited = self.awaited.all();
         let trees = [self.plan.root.clone(), self.cwd.clone()]
             .into_iter()
             .chain(self.plan.serve.path.clone())
             .chain(command.cloned())
+            .chain(awaited.packages.iter().cloned())
             .map(real);
         let interest = Interest {
             trees: trees.collect(),
-            files: self.inputs(),
+            files: [self.inputs(), self.configs.clone(), awaited.files]
+                .into_iter()
+                .chain([awaited.ways, awaited.packages])
+                .flatten()
+                .collect(),
             except: self.plan.state.clone().map(real),
         };
         match watch.set(folders(&interest)) {
@@ -123,9 +132,14 @@ impl Workshop {
         }
     }
 
+    /// What was built, and what it was built from. The entries are part of it even if nothing was.
     fn inputs(&self) -> BTreeSet<PathBuf> {
         let client = self.client_bundle.iter().flat_map(|client| &client.inputs);
-        self.server_inputs.iter().chain(client).cloned().collect()
+        let build = self.plan.serve.build.as_ref();
+        let entries = build.into_iter().flat_map(|build| &build.entries);
+        let entries = entries.chain([&self.plan.main]).cloned().map(real);
+        let inputs = self.server_inputs.iter().chain(client);
+        inputs.cloned().chain(entries).collect()
     }
 
     fn meaning(&self, changes: &BTreeSet<Change>, watch: &mut Watch) -> Meaning {
@@ -142,7 +156,9 @@ impl Workshop {
             &Known {
                 config: config.as_deref(),
                 inputs: &self.inputs(),
+                configs: &self.configs,
                 failed: self.troubles.has_any(),
+                awaited: &self.awaited.all(),
                 assets: assets.as_deref(),
                 command: &command,
                 state: state.as_deref(),
@@ -158,13 +174,16 @@ impl Workshop {
         begun: Instant,
     ) {
         let mut build = meaning.code;
+        let mut command = meaning.command;
         if meaning.configuration {
+            let before = self.plan.command.clone();
             match self.reread(served) {
                 Some(changed) => build |= changed,
                 None => return,
             }
+            command |= before != self.plan.command;
         }
-        if meaning.command && self.plan.command.is_some() {
+        if command {
             if !self.run_command(served).await {
                 return;
             }
@@ -172,10 +191,14 @@ impl Workshop {
             watch.pass_over().await;
             build = true;
         }
+        if meaning.afresh {
+            self.builds.forget();
+        }
         if build {
             self.built_at = SystemTime::now();
             self.build_server(served, begun).await;
             self.build_client(served, begun).await;
+            self.configs = configs(&self.inputs());
         }
         if self.plan.live && meaning.pages {
             served.live.reload();
@@ -183,94 +206,21 @@ impl Workshop {
             served.live.restyle();
         }
     }
+}
 
-    async fn build_server(&mut self, served: &Served, begun: Instant) {
-        let recipe = self.server.recipe(&self.address);
-        let made = match self.builds.build(Side::Server, recipe).await {
-            Ok(made) => made,
-            Err(error) => return self.trouble(Area::Server, of_bundle(error), served),
-        };
-        let mut bundle = self.server.read(made.built);
-        self.server_inputs.clone_from(&bundle.inputs);
-        self.warn(made.warnings);
-        if bundle.code == self.code && self.plan.vars == self.env {
-            // Comments have no code, and yet move every line.
-            served.set_stack_map(bundle.stack_map.take());
-            self.output.detail("The bundle is the same as before");
-            return self.mend(Area::Server);
-        }
-        match served.check(&self.plan, &bundle).await {
-            Err(text) => {
-                let trouble = self.of_loading(&text);
-                return self.trouble(Area::Server, trouble, served);
-            }
-            Ok(description) => {
-                let warnings = description.warnings.iter();
-                warnings.for_each(|text| self.output.warning(text));
-            }
-        }
-        let swapping = served.swap(&self.plan, &mut bundle, self.client_bundle.as_ref());
-        if timeout(SWAP_WAIT, swapping).await.is_err() {
-            self.output.warning("some rooms still run the old code");
-        }
-        let main = relative(&self.plan.main, &self.plan.root);
-        self.output
-            .reloaded(&main, bundle.code.len(), begun.elapsed());
-        self.code = bundle.code;
-        self.env.clone_from(&self.plan.vars);
-        self.mend(Area::Server);
-    }
+/// What each build lacked.
+#[derive(Debug, Default)]
+struct ByNeed {
+    server: Awaited,
+    client: Awaited,
+}
 
-    async fn build_client(&mut self, served: &Served, begun: Instant) {
-        let Some(client) = &self.client else {
-            if self.client_bundle.take().is_some() {
-                served.replace_assets(&self.plan, None);
-            }
-            return self.mend(Area::Client);
-        };
-        let recipe = client.recipe(&self.address);
-        let made = match self.builds.build(Side::Client, recipe).await {
-            Ok(made) => made,
-            Err(error) => return self.trouble(Area::Client, of_bundle(error), served),
-        };
-        let bundle = client.read(made.built);
-        let before = self.client_bundle.replace(bundle);
-        let now = self.client_bundle.as_ref();
-        let same = |before: &ClientBundle| now.is_some_and(|now| now.files == before.files);
-        if !before.as_ref().is_some_and(same) {
-            served.replace_assets(&self.plan, now);
-            let sizes = now
-                .into_iter()
-                .flat_map(|now| now.files.values().map(Vec::len));
-            self.output
-                .reloaded("the client", sizes.sum(), begun.elapsed());
-            if self.plan.live {
-                served.live.reload();
-            }
-        }
-        self.mend(Area::Client);
-    }
-
-    /// Said once, and again only when they are others.
-    fn warn(&mut self, warnings: Option<String>) {
-        if let Some(text) = warnings.as_ref().filter(|_| warnings != self.warnings) {
-            self.output.report(text);
-        }
-        self.warnings = warnings;
-    }
-
-    fn of_loading(&self, text: &str) -> Trouble {
-        let frame = code_frame(text, &self.plan.root);
-        let shown = frame.as_ref().map(|frame| frame.shown.as_str());
-        let report = match shown.filter(|shown| !shown.is_empty()) {
-            Some(shown) => format!("{}\n\n{shown}", text.trim_end()),
-            None => text.trim_end().to_owned(),
-        };
-        Trouble {
-            title: "the code could not be loaded".to_owned(),
-            plain: report.clone(),
-            report,
-            place: frame.map(|frame| frame.place),
+impl ByNeed {
+    fn all(&self) -> Awaited {
+        Awaited {
+            files: &self.server.files | &self.client.files,
+            packages: &self.server.packages | &self.client.packages,
+            ways: &self.server.ways | &self.client.ways,
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn read_plan(args: &DevArgs, cwd: &Path) -> Result<Read, CliError> {
         Some(source) => Project::read(&source, cwd)?,
         None => Project::bare(cwd),
     };
-    let mut warnings = Vec::new();
+    let mut warnings = project.repeated.clone();
     if let Some(file) = project.file.as_ref().filter(|_| !project.idle.is_empty()) {
         let keys = project.idle.join(", ");
         warnings.push(format!("{file}: no effect: {keys}"));

@@ -8,7 +8,7 @@ use partykit_host::Problem;
 use super::Workshop;
 use crate::builds::BundleError;
 use crate::host::Served;
-use crate::output::Trouble;
+use crate::output::{Meanwhile, Trouble};
 use crate::wording::chain;
 
 /// Where it came from. The first is shown first: the others may follow from it.
@@ -35,12 +35,19 @@ impl Troubles {
         self.by_area.values().next().map(|trouble| Problem {
             title: trouble.title.clone(),
             text: trouble.plain.clone(),
+            meanwhile: trouble.meanwhile.sentence().to_owned(),
         })
     }
 }
 
 impl Workshop {
-    pub(super) fn trouble(&mut self, area: Area, trouble: Trouble, served: &Served) {
+    pub(super) fn trouble(&mut self, area: Area, mut trouble: Trouble, served: &Served) {
+        trouble.meanwhile = match area {
+            Area::Client if self.client_bundle.is_none() => Meanwhile::NoClient,
+            Area::Client => Meanwhile::LastGood,
+            _ if self.serves_rooms() => Meanwhile::LastGood,
+            _ => Meanwhile::NoRooms,
+        };
         // Output that goes to a file of the project is a change of the project: the same trouble
         // told again would be the next change, and so on.
         let is_new = self.troubles.by_area.get(&area) != Some(&trouble);
@@ -65,7 +72,7 @@ impl Workshop {
     }
 }
 
-/// A build that gave nothing.
+/// A build that gave nothing. What goes on meanwhile is for [`Workshop::trouble`] to say.
 pub(super) fn of_bundle(error: BundleError) -> Trouble {
     match error {
         BundleError::Rejected {
@@ -77,6 +84,14 @@ pub(super) fn of_bundle(error: BundleError) -> Trouble {
             report,
             plain,
             place: problems.into_iter().find_map(|problem| problem.place),
+            meanwhile: Meanwhile::LastGood,
+        },
+        BundleError::Options { report, plain } => Trouble {
+            title: "the options for bundling are wrong".to_owned(),
+            report,
+            plain,
+            place: None,
+            meanwhile: Meanwhile::LastGood,
         },
         error => of_error(&error),
     }
@@ -92,5 +107,6 @@ pub(super) fn of_error(error: &dyn std::error::Error) -> Trouble {
         report: rest.clone(),
         plain: rest,
         place: None,
+        meanwhile: Meanwhile::LastGood,
     }
 }

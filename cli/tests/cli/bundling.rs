@@ -4,49 +4,88 @@
 use crate::harness::{Project, Running, cache};
 
 #[test]
-fn a_mistake_in_the_code_is_shown_with_its_line_and_code_1() {
+fn a_mistake_in_the_code_is_shown_with_its_line_and_waited_out() {
+    let broken = "import { x } from './x';\nexport default { onConnect() { x( } };\n";
     let project = Project::bundled(&[
-        ("partykit.json", "{main: 'src/server.ts'}"),
-        (
-            "src/server.ts",
-            "import { x } from './x';\nexport default { onConnect() { x( } };\n",
-        ),
+        ("partykit.json", "{main: 'src/server.ts', persist: false}"),
+        ("src/server.ts", broken),
         ("src/x.ts", "export const x = 1;\n"),
     ]);
-    let ended = project.run(&["dev", "--port", "0", "-q"]);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let ready = project.path("ready.json");
+    let mut command = project.command(&["dev", "--port", "0", "--ready-file"]);
+    let mut running = {
+        command.arg(&ready);
+        Running::launch(command)
+    };
+    running.wait_until("Waiting on ");
+    let answer = running.ask("/party/r");
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     assert!(
-        ended
-            .stderr
-            .starts_with("error: the code could not be bundled\n\n"),
-        "{ended:?}"
+        answer.contains("no code that can be served yet"),
+        "{answer}"
     );
-    assert!(ended.stderr.contains("src/server.ts:2:34:"), "{ended:?}");
-    assert!(
-        ended
-            .stderr
-            .contains("2 │ export default { onConnect() { x( } };"),
-        "{ended:?}"
+    assert!(answer.contains("\nretry-after: 1\r\n"), "{answer}");
+    running.wait_for_error("Rooms are not served before it is mended.");
+    let told = running.told.join("\n");
+    let expected = "\nerror: the code could not be bundled\n\n\
+        \u{2718} [ERROR] Unexpected \"}\"\n\n    src/server.ts:2:34:\n      \
+        2 \u{2502} export default { onConnect() { x( } };\n        \
+        \u{2575}                                   ^\n\n\
+        Rooms are not served before it is mended.";
+    assert_eq!(told, expected);
+    assert!(!running.seen.iter().any(|line| line.contains("Ready")));
+    assert!(!ready.exists());
+
+    project.write(
+        "src/server.ts",
+        "export default { onRequest: () => new Response('good') };\n",
     );
-    assert!(!ended.stderr.contains('\u{1b}'), "{ended:?}");
-    assert!(!ended.stdout.contains("Ready"), "{ended:?}");
+    running.wait_for("Built src/server.ts: ");
+    running.wait_for("Mended");
+    running.wait_for("Ready on ");
+    assert_eq!(running.get("/party/r"), "good");
+    assert!(ready.exists());
 }
 
 #[test]
-fn a_module_that_is_not_there_is_named() {
-    let project = Project::bundled(&[("server.js", "import 'not-there';\nexport default {};\n")]);
-    let ended = project.run(&["dev", "server.js", "--port", "0", "-q"]);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(
-        ended.stderr.contains("Could not resolve \"not-there\""),
-        "{ended:?}"
+fn a_module_that_is_not_there_is_named_and_its_package_mends_the_start() {
+    let project = Project::bundled(&[(
+        "server.js",
+        "import word from 'not-there';\nexport default { onRequest: () => new Response(word) };\n",
+    )]);
+    let arguments = ["dev", "server.js", "--port", "0", "--persist", "false"];
+    let mut running = Running::launch(project.command(&arguments));
+    running.wait_for_error("Could not resolve \"not-there\"");
+    running.wait_until("Waiting on ");
+    // As a package manager does it: folder by folder, file by file.
+    project.write(
+        "node_modules/not-there/dist/index.js",
+        "export default 'came';\n",
     );
+    project.write(
+        "node_modules/not-there/package.json",
+        "{\"main\": \"dist/index.js\"}",
+    );
+    running.wait_for("Ready on ");
+    assert_eq!(running.get("/party/r"), "came");
+}
+
+#[test]
+fn an_option_for_bundling_that_is_wrong_ends_it_with_code_2() {
+    let config = "{main: 'server.js', define: {WORD: 'no word'}}";
+    let room = "export default {};\n";
+    let project = Project::bundled(&[("partykit.json", config), ("server.js", room)]);
+    let ended = project.run(&["dev", "--port", "0", "-q"]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    let expected = "error: the options for bundling are wrong\n\n\
+        \u{2718} [ERROR] Invalid define value (must be an entity name or JS literal): no word";
+    assert!(ended.stderr.starts_with(expected), "{ended:?}");
 }
 
 #[test]
 fn without_esbuild_and_npm_the_hint_says_what_to_install() {
     let project = Project::new(&[("server.js", "export default {};\n")]);
-    let mut command = project.command(&["dev", "server.js", "-q"]);
+    let mut command = project.command(&["dev", "server.js", "-q", "--port", "0"]);
     command
         .env("PATH", "")
         .env("PARTYKIT_CACHE_DIR", project.path("cache"));
@@ -65,7 +104,7 @@ fn without_esbuild_and_npm_the_hint_says_what_to_install() {
 #[test]
 fn an_esbuild_that_was_named_must_be_there() {
     let project = Project::new(&[("server.js", "export default {};\n")]);
-    let mut command = project.command(&["dev", "server.js", "-q"]);
+    let mut command = project.command(&["dev", "server.js", "-q", "--port", "0"]);
     command.env("PARTYKIT_ESBUILD", "/none/esbuild");
     let ended = project.ended(command.output().unwrap());
     assert_eq!(ended.code, Some(2), "{ended:?}");
@@ -108,7 +147,7 @@ fn older_esbuilds_are_spoken_to_as_well() {
 #[test]
 fn what_is_no_esbuild_is_said_so() {
     let project = Project::new(&[("server.js", "export default {};\n")]);
-    let mut command = project.command(&["dev", "server.js", "-q"]);
+    let mut command = project.command(&["dev", "server.js", "-q", "--port", "0"]);
     command.env("PARTYKIT_ESBUILD", "/bin/cat");
     let ended = project.ended(command.output().unwrap());
     assert_eq!(ended.code, Some(1), "{ended:?}");

@@ -110,6 +110,22 @@ fn the_line_is_shown_with_a_mark_under_the_mistake() {
 }
 
 #[test]
+fn a_key_given_twice_is_warned_of_with_both_places() {
+    let text = "{\n  main: 'none.ts',\n  vars: {A: 1,\n    A: 2},\n}";
+    let project = Project::new(&[("partykit.json", text), ("x.ts", "")]);
+    let mut command = project.command(&["dev", "x.ts", "-q"]);
+    // It gets no further than that.
+    let output = command.env("PARTYKIT_ESBUILD", "/none").output().unwrap();
+    let ended = project.ended(output);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    let expected = "warning: partykit.json:4:5: \"A\" is given twice: this one counts, not the \
+        one in line 3, column 10\n\n  \
+        4 |     A: 2},\n    |     ^\n\
+        error: PARTYKIT_ESBUILD";
+    assert!(ended.stderr.starts_with(expected), "{ended:?}");
+}
+
+#[test]
 fn columns_count_characters_and_long_lines_are_not_shown() {
     let text = format!("{{name: 'ä{}', port: 1}}", "x".repeat(200));
     let ended = Project::new(&[("partykit.json", &text)]).run(&["dev", "-q"]);

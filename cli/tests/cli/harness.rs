@@ -52,9 +52,10 @@ impl Project {
     pub(crate) fn bundled(files: &[(&str, &str)]) -> Self {
         static INSTALLED: Once = Once::new();
         INSTALLED.call_once(|| {
-            let broken = Self::new(&[("broken.js", "(")]).run(&["dev", "broken.js"]);
-            let refused = "the code could not be bundled";
-            assert!(broken.stderr.contains(refused), "{broken:?}");
+            let broken = Self::new(&[("broken.js", "(")]);
+            let arguments = ["dev", "broken.js", "--port", "0"];
+            let mut running = Running::launch(broken.command(&arguments));
+            running.wait_for_error("the code could not be bundled");
         });
         Self::new(files)
     }
@@ -77,13 +78,19 @@ impl Project {
     /// The same in a terminal, into which keys can be pressed.
     #[cfg(target_os = "linux")]
     pub(crate) fn in_a_terminal(&self, arguments: &str) -> Command {
-        let binary = env!("CARGO_BIN_EXE_partykit");
+        self.in_a_terminal_with(&format!("partykit {arguments}"))
+    }
+
+    /// A line for a shell in a terminal, which finds the binary by its name.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn in_a_terminal_with(&self, line: &str) -> Command {
         let mut command = Command::new("script");
         command
             .current_dir(self.folder.path())
             .args(["--quiet", "--return", "--flush", "--command"])
-            .arg(format!("{binary} {arguments}"))
+            .arg(line)
             .arg("/dev/null")
+            .env("PATH", path())
             .env_remove("PARTYKIT_ESBUILD")
             .env("PARTYKIT_CACHE_DIR", cache())
             .env("NO_COLOR", "1")
@@ -99,12 +106,9 @@ impl Project {
 
     /// A line for a shell in this folder, which finds the binary by its name.
     pub(crate) fn shell(&self, line: &str) -> Ended {
-        let binary = Path::new(env!("CARGO_BIN_EXE_partykit"));
-        let others = std::env::var("PATH").unwrap_or_default();
-        let path = format!("{}:{others}", binary.parent().unwrap().display());
         let mut shell = Command::new("sh");
         shell.args(["-c", line]).current_dir(self.folder.path());
-        let output = shell.env("PATH", path).stdin(Stdio::null()).output();
+        let output = shell.env("PATH", path()).stdin(Stdio::null()).output();
         self.ended(output.unwrap())
     }
 
@@ -118,6 +122,13 @@ impl Project {
             stderr: text(output.stderr),
         }
     }
+}
+
+/// Where programs are found, the binary under test first.
+fn path() -> String {
+    let binary = Path::new(env!("CARGO_BIN_EXE_partykit"));
+    let others = std::env::var("PATH").unwrap_or_default();
+    format!("{}:{others}", binary.parent().unwrap().display())
 }
 
 /// Survives a test run, so that esbuild is installed once and the engine is compiled once.
@@ -138,20 +149,31 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        let mut running = Self::launch(command);
+        running.wait_until("Ready on ");
+        running
+    }
+
+    /// Does not wait for anything.
+    pub(crate) fn launch(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
-        let mut running = Self {
+        Self {
             stdout: lines(child.stdout.take().unwrap()),
             stderr: lines(child.stderr.take().unwrap()),
             child,
             seen: Vec::new(),
             told: Vec::new(),
             port: 0,
-        };
-        let ready = running.wait_for("Ready on ");
-        let (_, port) = ready.rsplit_once(':').unwrap();
-        running.port = port.parse().unwrap();
-        running
+        }
+    }
+
+    /// Waits for a line of stdout with `text`, and takes the port from the address in it.
+    pub(crate) fn wait_until(&mut self, text: &str) {
+        let line = self.wait_for(text);
+        let (_, address) = line.split_once("localhost:").unwrap();
+        let digits = address.split(|c: char| !c.is_ascii_digit()).next();
+        self.port = digits.unwrap().parse().unwrap();
     }
 
     /// The next line of stdout that contains `text`.
@@ -179,13 +201,19 @@ impl Running {
 
     /// The body of an answer.
     pub(crate) fn get(&self, path: &str) -> String {
+        let answer = self.ask(path);
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        body.to_owned()
+    }
+
+    /// The whole of an answer.
+    pub(crate) fn ask(&self, path: &str) -> String {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
         let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        body.to_owned()
+        answer
     }
 
     /// The line of stdout before "Ready" that contains `text`.
@@ -217,6 +245,10 @@ impl Running {
     #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {
         assert!(kill(name, self.child.id()));
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The exit code of a process that was told to end.

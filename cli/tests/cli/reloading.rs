@@ -1,6 +1,8 @@
 //! A `dev` whose files change while it serves.
 
 use crate::harness::{Project, Running};
+#[cfg(target_os = "linux")]
+use crate::harness::{eventually, kill, runs};
 
 const CONFIG: &str = "{main: 'src/server.ts', persist: false}";
 
@@ -202,12 +204,92 @@ fn a_command_that_fails_is_an_error_and_keeps_the_last_good_code() {
     assert_eq!(running.get("/party/r"), "three 2");
 
     project.write("src/server.ts", room("two"));
-    let ended = project.run(&["dev", "--port", "0", "-q"]);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(
-        ended.stderr.starts_with("error: build.command failed: "),
-        "{ended:?}"
+    let mut running = Running::launch(project.command(&["dev", "--port", "0"]));
+    running.wait_for_error("error: build.command failed: ");
+    running.wait_until("Waiting on ");
+    // A command that is changed is run.
+    project.write("partykit.json", config.replace("exit 3", "exit 0"));
+    running.wait_for("Ready on ");
+    assert_eq!(running.get("/party/r"), "two 1");
+}
+
+#[test]
+fn what_a_tsconfig_says_and_what_it_extends_is_built_again() {
+    let project = project(CONFIG);
+    project.write(
+        "src/server.tsx",
+        "export default { onRequest: () => new Response(<b /> as any) };
+const one = (name: string) => `one ${name}`;
+const two = (name: string) => `two ${name}`;
+const three = (name: string) => `three ${name}`;
+",
     );
+    project.write("partykit.json", CONFIG.replace("server.ts", "server.tsx"));
+    let factory = |name: &str| {
+        format!("{{\"compilerOptions\": {{\"jsx\": \"react\", \"jsxFactory\": \"{name}\"}}}}")
+    };
+    project.write("node_modules/@base/ts/tsconfig.json", factory("one"));
+    project.write("tsconfig.json", "{\"extends\": \"@base/ts\"}");
+    let mut running = start(&project);
+    assert_eq!(running.get("/party/r"), "one b");
+    project.write("node_modules/@base/ts/tsconfig.json", factory("two"));
+    running.wait_for("Reloaded");
+    assert_eq!(running.get("/party/r"), "two b");
+    project.write("tsconfig.json", factory("three"));
+    running.wait_for("Reloaded");
+    assert_eq!(running.get("/party/r"), "three b");
+    // One that comes, nearer than the other, and changes what esbuild would not look at again.
+    project.write(
+        "node_modules/auto/jsx-runtime.js",
+        "export const jsx = (name) => `auto ${name}`;\n",
+    );
+    let automatic =
+        "{\"compilerOptions\": {\"jsx\": \"react-jsx\", \"jsxImportSource\": \"auto\"}}";
+    project.write("src/tsconfig.json", automatic);
+    running.wait_for("Reloaded");
+    assert_eq!(running.get("/party/r"), "auto b");
+    std::fs::remove_file(project.path("src/tsconfig.json")).unwrap();
+    running.wait_for("Reloaded");
+    assert_eq!(running.get("/party/r"), "three b");
+}
+
+#[test]
+fn a_package_that_is_installed_mends_the_build() {
+    let project = project(CONFIG);
+    let mut running = start(&project);
+    let main = "import { word } from '@late/lib/deep';\n\
+                export default { onRequest: () => new Response(word) };\n";
+    project.write("src/server.ts", main);
+    running.wait_for_error("Could not resolve \"@late/lib/deep\"");
+    project.write(
+        "node_modules/@late/lib/package.json",
+        "{\"name\": \"@late/lib\"}",
+    );
+    project.write(
+        "node_modules/@late/lib/deep.js",
+        "export const word = 'late';\n",
+    );
+    running.wait_for("Mended");
+    assert_eq!(running.get("/party/r"), "late");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_esbuild_that_was_killed_loses_no_save() {
+    let project = project(CONFIG);
+    let mut running = start(&project);
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", running.id())).unwrap();
+    let children = tasks.map(|task| task.unwrap().path().join("children"));
+    let children: String = children
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let esbuild: u32 = children.trim().parse().unwrap();
+    assert!(kill("KILL", esbuild));
+    eventually(|| (!runs(esbuild)).then_some(()));
+    project.write("src/server.ts", room("two"));
+    running.wait_for("Reloaded");
+    assert_eq!(running.get("/party/r"), "two 1");
+    assert_eq!(running.errors(), "");
 }
 
 #[test]

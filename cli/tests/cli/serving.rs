@@ -189,28 +189,24 @@ fn keys_without_effect_and_a_missing_folder_are_warned_of() {
 }
 
 #[test]
-fn code_that_throws_while_it_is_loaded_is_told_and_answered_with_its_message() {
-    let project = Project::bundled(&[(
-        "server.ts",
-        "const none: any = undefined;\nexport default class {}\nnone.x;\n",
-    )]);
+fn code_that_throws_while_it_is_loaded_at_the_start_is_told_once_with_its_line() {
+    let room = "const none: any = undefined;\nexport default class {}\nnone.x;\n";
+    let project = Project::bundled(&[("server.ts", room)]);
     let arguments = ["dev", "server.ts", "--port", "0", "--persist", "false"];
-    let mut running = Running::start(project.command(&arguments));
+    let mut running = Running::launch(project.command(&arguments));
+    running.wait_until("Waiting on ");
     for _ in 0..2 {
         let (_, answer) = get(running.port, "/party/r");
-        assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
-        assert!(
-            answer.contains("cannot read property 'x' of undefined"),
-            "{answer}"
-        );
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        running.wait_for("GET /party/r 503 (");
     }
-    let line = running.wait_for("GET /party/r");
-    assert!(line.starts_with("GET /party/r 500 ("), "{line}");
     let said = running.errors();
-    let expected = "error main/r: the code could not be loaded: \
-                    TypeError: cannot read property 'x' of undefined\n";
-    assert!(said.contains(expected), "{said}");
-    assert!(said.contains("(server.ts:3:1)"), "{said}");
+    let expected = "\nerror: the code could not be loaded\n\n\
+        TypeError: cannot read property 'x' of undefined\n    \
+        at <anonymous> (server.ts:3:1)\n\n    \
+        3 \u{2502} none.x;\n      \u{2575} ^\n\n\
+        Rooms are not served before it is mended.";
+    assert_eq!(said, expected);
 }
 
 #[test]
@@ -243,17 +239,44 @@ fn a_second_dev_on_the_same_storage_is_refused_with_the_reason() {
     let ended = project.run(&["dev", "--port", "0"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(
-        ended
-            .stderr
-            .starts_with("error: the host could not be started\n"),
+        ended.stderr.starts_with("error: the store in "),
         "{ended:?}"
     );
     assert!(
         ended.stderr.contains(".partykit/state is in use"),
         "{ended:?}"
     );
+    assert!(ended.stderr.contains("hint: a host serves it"), "{ended:?}");
     assert!(!ended.stdout.contains("Ready"), "{ended:?}");
     TcpStream::connect((Ipv4Addr::LOCALHOST, running.port)).unwrap();
+}
+
+#[test]
+fn a_store_that_cannot_be_used_as_configured_ends_it_with_code_2() {
+    let project = project("{main: 'src/server.ts', persist: 'kept'}");
+    project.write("kept/notes.txt", "mine");
+    let ended = project.run(&["dev", "--port", "0", "-q"]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .starts_with("error: kept has files but holds no store"),
+        "{ended:?}"
+    );
+
+    drop(Running::start(project.command(&[
+        "dev",
+        "--port",
+        "0",
+        "--persist",
+        "made",
+    ])));
+    let mut command = project.command(&["dev", "--port", "0", "--persist", "made", "-q"]);
+    let output = command.env("PARTYKIT_HOST_STORAGE", "sled").output();
+    let ended = project.ended(output.unwrap());
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    let expected = "error: the store in made belongs to the backend `sqlite`, not to `sled`";
+    assert!(ended.stderr.starts_with(expected), "{ended:?}");
 }
 
 #[cfg(unix)]
@@ -435,6 +458,20 @@ fn keys_of_a_terminal_do_what_the_line_below_the_address_says() {
     running.press("X");
     running.wait_for("Stopping");
     assert_eq!(running.exit_code(), Some(0));
+
+    // Stopped and continued by a shell, which has the terminal meanwhile.
+    let mut running = Running::launch(project.in_a_terminal_with("bash --norc --noprofile -i"));
+    running.press(&format!("partykit {arguments}\n"));
+    running.wait_for("open a browser");
+    running.press("\u{1a}");
+    running.wait_for("Stopped");
+    running.press("fg; echo over\n");
+    running.wait_for(&format!("partykit {arguments}"));
+    running.press("x");
+    running.wait_for("Stopping");
+    running.wait_for("over");
+    running.press("exit 7\n");
+    assert_eq!(running.exit_code(), Some(7));
 
     // A pipe has no keys, and neither has who does not want any.
     let arguments = "dev server.js --port 0 --persist false --no-hotkeys";

@@ -186,7 +186,7 @@ fn a_store_keeps_its_backend_and_can_be_moved_to_another() {
     let mut wrong = project.command(&["dev", "--persist", "new", "--port", "0", "-q"]);
     wrong.env("PARTYKIT_HOST_STORAGE", "sled");
     let ended = project.ended(wrong.output().unwrap());
-    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(
         ended
             .stderr
@@ -226,6 +226,63 @@ fn a_store_in_use_says_who_has_it_and_what_can_be_done_meanwhile() {
         Some(0)
     );
     stop(host);
+}
+
+#[test]
+fn a_store_is_restored_into_the_folder_one_stands_in() {
+    let project = project();
+    stored(&project, "sqlite");
+    let backup = ["storage", "backup", "b", "--dir", "state"];
+    assert_eq!(project.run(&backup).code, Some(0));
+    fs::create_dir(project.path("empty")).unwrap();
+    let mut command = project.command(&["storage", "restore", "../b", "--dir", "."]);
+    command.current_dir(project.path("empty"));
+    let ended = project.ended(command.output().unwrap());
+    let told = "Restored 1 rooms with 1 keys and 0 alarms into . (sqlite)\n";
+    is(&ended, 0, told, "");
+    let host = Running::start(project.command(&["dev", "--persist", "empty", "--port", "0"]));
+    assert!(ask(host.port, "GET", "").ends_with("k is kept."));
+    stop(host);
+
+    // Not empty any more: nothing is touched, and nothing left beside it.
+    let before = fs::read_dir(project.path(".")).unwrap().count();
+    let restore = ["storage", "restore", "b", "--dir", "empty"];
+    let ended = project.run(&restore);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(
+        ended.stderr.contains("empty is not empty; restore into"),
+        "{ended:?}"
+    );
+    fs::write(
+        project.path("damaged"),
+        &fs::read(project.path("b")).unwrap()[..60],
+    )
+    .unwrap();
+    let ended = project.run(&["storage", "restore", "damaged", "--dir", "new"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("its end is missing"), "{ended:?}");
+    let after = fs::read_dir(project.path(".")).unwrap().count();
+    assert_eq!(after, before + 1, "the damaged backup alone");
+    let ended = project.run(&["storage", "check", "--dir", "empty"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+#[test]
+fn a_restoration_that_was_interrupted_is_told_and_begun_again() {
+    let project = project();
+    stored(&project, "sqlite");
+    let backup = ["storage", "backup", "b", "--dir", "state"];
+    assert_eq!(project.run(&backup).code, Some(0));
+    fs::create_dir_all(project.path("new/restoring/sqlite")).unwrap();
+    let ended = project.run(&["dev", "--persist", "new", "--port", "0", "-q"]);
+    assert!(
+        ended.stderr.contains("restoring a store into") && ended.code != Some(0),
+        "{ended:?}"
+    );
+    let ended = project.run(&["storage", "restore", "b", "--dir", "new"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let ended = project.run(&["storage", "check", "--dir", "new"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
 #[test]
@@ -272,10 +329,49 @@ fn mistakes_are_told_with_code_2_and_what_to_do() {
             &["storage", "restore", "file", "--dir", "new"],
             "error: file is no backup of a store\n",
         ),
+        (
+            &["storage", "restore", "nowhere", "--dir", "new"],
+            "error: there is no backup nowhere\n",
+        ),
+        (
+            &[
+                "storage",
+                "restore",
+                "file",
+                "--dir",
+                "new",
+                "--backend",
+                "memory",
+            ],
+            "error: the backend `memory` keeps nothing; restore with one of: sled, sqlite\n",
+        ),
+        (
+            &[
+                "storage",
+                "restore",
+                "file",
+                "--dir",
+                "new",
+                "--backend",
+                "etcd",
+            ],
+            "error: there is no storage backend `etcd`; use one of: memory, sled, sqlite\n\n\
+             hint: the name comes from --backend or from PARTYKIT_HOST_STORAGE\n",
+        ),
+        (
+            &["storage", "backup", "no/such/b", "--dir", "full"],
+            "error: there is no folder no/such\n",
+        ),
     ] {
         is(&project.run(arguments), 2, "", expected);
     }
     assert!(!project.path(".partykit").exists() && !project.path("new").exists());
+    // A file where a directory should be.
+    for command in ["check", "stats", "compact"] {
+        let ended = project.run(&["storage", command, "--dir", "file"]);
+        assert_eq!(ended.code, Some(2), "{command}: {ended:?}");
+        assert!(ended.stderr.contains("in file: "), "{ended:?}");
+    }
     let help = project.run(&["storage"]);
     assert_eq!(help.code, Some(2));
     assert!(

@@ -97,6 +97,41 @@ fn mistakes_on_the_command_line_are_told_with_code_2() {
 }
 
 #[test]
+fn scripts_hear_of_mistakes_on_the_command_line_and_find_no_old_ready_file() {
+    let project = Project::new(&[]);
+    let old = || project.write("ready.json", "{\"port\": 1}");
+    old();
+    let ended = project.run(&["dev", "--prot", "1", "--json", "--ready-file", "ready.json"]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert_eq!(ended.stderr, "");
+    assert_eq!(ended.stdout.lines().count(), 1, "{ended:?}");
+    let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(told["event"], "error");
+    assert_eq!(told["text"], "unexpected argument '--prot' found");
+    let hint = told["hint"].as_str().unwrap();
+    assert!(
+        hint.starts_with("tip: a similar argument exists: '--port'"),
+        "{hint}"
+    );
+    assert!(!project.path("ready.json").exists());
+
+    // The same for what is noticed later.
+    old();
+    let ended = project.run(&["dev", "none.js", "--json", "--ready-file", "ready.json"]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(told["text"], "Could not find main: none.js");
+    assert!(!project.path("ready.json").exists());
+
+    // Who asks for help is no script.
+    old();
+    let ended = project.run(&["dev", "--help", "--json", "--ready-file", "ready.json"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("Usage: partykit dev"), "{ended:?}");
+    assert!(project.path("ready.json").exists());
+}
+
+#[test]
 fn without_an_entry_the_hint_says_what_to_write() {
     let ended = Project::new(&[]).run(&["dev", "--quiet"]);
     assert_eq!(ended.code, Some(2));

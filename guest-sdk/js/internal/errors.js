@@ -4,6 +4,7 @@
 import { inspect } from "./inspect.js";
 import { native } from "./native.js";
 import { includes, toNumber, trunc } from "./own.js";
+import { cut } from "./texts.js";
 
 /** @typedef {{ message: string, detail: string, status: number }} Failure */
 
@@ -27,9 +28,9 @@ export function failureOf(error, fallback) {
 function messageOf(error) {
   try {
     if (error !== null && typeof error === "object" && "message" in error) {
-      return `${error.message}`;
+      return cut(`${error.message}`);
     }
-    return typeof error === "symbol" ? error.toString() : `${error}`;
+    return typeof error === "symbol" ? error.toString() : cut(`${error}`);
   } catch {
     return "";
   }

@@ -1,6 +1,8 @@
 // Values as text for the log, in the manner of Node's console: nested objects to a depth of two,
 // one line when it fits, quotes around strings inside of objects, errors with their stack.
 
+import { cut, quote } from "./texts.js";
+
 // What Node assumes of a line, and how much of it brackets and indentation are thought to need.
 const LINE = 80;
 const RESERVE = 10;
@@ -13,7 +15,6 @@ const COLUMNS_MAX = 12;
 const CHARACTER_HEIGHT = 2.5;
 const CUSTOM = Symbol.for("nodejs.util.inspect.custom");
 const ITEMS_MAX = 100;
-const TEXT_MAX = 10_000;
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
 
 /**
@@ -130,19 +131,6 @@ function show(value, level, state) {
   } finally {
     state.seen.pop();
   }
-}
-
-/** @param {string} value @returns {string} */
-function quote(value) {
-  const cut = value.length > TEXT_MAX ? value.slice(0, TEXT_MAX) : value;
-  const mark = !cut.includes("'") ? "'" : !cut.includes('"') ? '"' : !cut.includes("`") ? "`" : "'";
-  const inner = cut.replace(/[\\\n\r\t\b\f\v\0-\x1f\x7f]/g, (character) => {
-    const known = JSON.stringify(character).slice(1, -1);
-    return known.startsWith("\\u") ? `\\x${known.slice(4).toUpperCase()}` : known;
-  });
-  const escaped = mark === "'" ? inner.replaceAll("'", "\\'") : inner;
-  const left = value.length - cut.length;
-  return `${mark}${escaped}${mark}${left > 0 ? `... ${left} more characters` : ""}`;
 }
 
 /** @param {Function} value @param {number} level @param {State} state @returns {string} */
@@ -319,9 +307,9 @@ function entries(value, keys, level, state) {
 /** @param {Error} error @param {(string | symbol)[]} keys @param {number} level @param {State} state */
 function showError(error, keys, level, state) {
   const name = `${error.name || "Error"}`;
-  const message = `${error.message ?? ""}`;
+  const message = cut(`${error.message ?? ""}`);
   const title = message === "" ? name : `${name}: ${message}`;
-  const stack = typeof error.stack === "string" ? error.stack.trimEnd() : "";
+  const stack = typeof error.stack === "string" ? cut(error.stack).trimEnd() : "";
   const whole = stack.startsWith(title) ? stack : stack === "" ? `[${title}]` : `${title}\n${stack}`;
   const shown = keys.filter((key) => !["message", "stack", "cause"].includes(`${String(key)}`));
   const items = entries(error, shown, level, state);

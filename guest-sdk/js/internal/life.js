@@ -16,8 +16,8 @@ const unborn = () => ({
   /** When the room first looked at the clock, and what that said; web/performance.js. */
   clockBegan: 0,
   timeOrigin: 0,
-  /** What party/dispatch.js delivers to. @type {any} */
-  party: undefined,
+  /** What party/dispatch.js delivers to, once there is a room. */
+  party: /** @type {import("../party/dispatch.js").Party} */ (/** @type {unknown} */ (undefined)),
 });
 
 export let life = unborn();

@@ -17,6 +17,10 @@ export const OPEN = 1;
 export const CLOSING = 2;
 export const CLOSED = 3;
 
+const NOT_JOINED = "You must call one of accept() or state.acceptWebSocket() on this WebSocket before " +
+  "sending messages.";
+const CLOSED_HERE = "Can't call WebSocket send() after close().";
+
 const ATTACHMENT_BYTES_MAX = 2048;
 const TAGS_MAX = 10;
 const TAG_LENGTH_MAX = 256;
@@ -29,6 +33,8 @@ export let setReadyState;
 export let isClosedHere;
 /** @type {(connection: Connection, tags: string[]) => void} */
 export let setTags;
+/** It is among the room's connections, or was. @type {(connection: Connection) => void} */
+export let markJoined;
 /** @type {(connection: Connection, tag: string) => boolean} */
 export let hasTag;
 
@@ -42,9 +48,12 @@ export class Connection extends EventTarget {
     setReadyState = (connection, state) => {
       connection.#readyState = state;
     };
-    isClosedHere = (connection) => connection.#closed;
+    isClosedHere = (connection) => connection.#mute === CLOSED_HERE;
     setTags = (connection, tags) => {
       connection.#tags = tags;
+    };
+    markJoined = (connection) => {
+      if (connection.#mute === NOT_JOINED) connection.#mute = undefined;
     };
     hasTag = (connection, tag) => includes(connection.#tags, tag);
   }
@@ -52,7 +61,9 @@ export class Connection extends EventTarget {
   #handle;
   #hibernates;
   #readyState = OPEN;
-  #closed = false;
+  /** Why nothing can be sent: while its tags are asked for, and after room code has closed it. */
+  /** @type {string | undefined} */
+  #mute = NOT_JOINED;
   /** @type {unknown} */
   #state = null;
   /** @type {ArrayBuffer | undefined} */
@@ -132,12 +143,7 @@ export class Connection extends EventTarget {
    * @param {string | ArrayBuffer | ArrayBufferView} message
    */
   send(message) {
-    if (arguments.length === 0) {
-      throw new OwnTypeError(
-        "Failed to execute 'send' on 'WebSocket': parameter 1 is not of type 'Value'.",
-      );
-    }
-    if (this.#closed) throw new OwnTypeError("Can't call WebSocket send() after close().");
+    if (this.#mute !== undefined) throw new OwnTypeError(this.#mute);
     if (typeof message === "string") {
       sendText(this.#handle, message);
       return;
@@ -153,9 +159,10 @@ export class Connection extends EventTarget {
    * @param {string} [reason]
    */
   close(code, reason) {
-    if (this.#closed) return;
+    if (this.#mute === NOT_JOINED) throw new OwnTypeError(NOT_JOINED);
+    if (this.#mute !== undefined) return;
     const checked = closeArguments(code, reason);
-    this.#closed = true;
+    this.#mute = CLOSED_HERE;
     if (this.#readyState < CLOSING) this.#readyState = CLOSING;
     close(this.#handle, checked.code, checked.reason);
   }
@@ -173,7 +180,7 @@ export class Connection extends EventTarget {
     super.addEventListener(type, callback, options);
   }
 
-  /** Server ends are accepted before room code sees them. */
+  /** Server ends are accepted before room code sees them, but for getConnectionTags. */
   accept() {}
 
   get onmessage() { return this.#attributes?.get("message") ?? null; }
@@ -223,10 +230,9 @@ function checkAttachment(value) {
  * @returns {string[]}
  */
 export function tagsOf(id, given, hibernates) {
-  /** @type {ArrayLike<any>} */
-  const list = given === undefined || given === null || isArray(given)
-    ? given ?? []
-    : [.../** @type {Iterable<any>} */ (given)];
+  if (!isArray(given)) throw new OwnTypeError("getConnectionTags must return an array of strings.");
+  /** @type {any[]} */
+  const list = given;
   /** @type {any[]} */
   const tags = [id];
   for (let index = 0; index < list.length; index++) {

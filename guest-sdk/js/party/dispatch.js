@@ -12,7 +12,7 @@ import { abortRequest, incomingRequest } from "../web/request.js";
 import { outgoing, Response } from "../web/response.js";
 import {
   CLOSED, CLOSING, Connection, handleOf, hears, isClosedHere, listening,
-  setReadyState, setTags, tagsOf,
+  markJoined, setReadyState, setTags, tagsOf,
 } from "./connection.js";
 import { requestBegins, requestEnds } from "./requests.js";
 import { Connections, makeRoom } from "./room.js";
@@ -44,11 +44,6 @@ export class Party {
     this.connections = connections;
     this.hibernating = hibernating;
   }
-}
-
-/** @returns {Party} */
-function party() {
-  return life.party;
 }
 
 
@@ -88,6 +83,7 @@ export function onStart(event, section, id, internalID, name) {
     const connections = new Connections();
     const room = makeRoom({ id, internalID, name }, { ...env }, connections);
     const instance = isClass ? new definition.target(room) : definition.target;
+    connections.ready = true;
     const hibernating = hibernates(definition, instance);
     life.party = new Party(instance, room, connections, hibernating);
     whenDone(event, start(), finish, fail);
@@ -109,7 +105,7 @@ async function startAfter(constructed) {
 }
 
 function startNow() {
-  const started = isClass ? party().instance.onStart?.() : undefined;
+  const started = isClass ? life.party.instance.onStart?.() : undefined;
   return isThenable(started) ? idleAfter(started) : whenIdle(1);
 }
 
@@ -125,7 +121,7 @@ async function idleAfter(started) {
  */
 export function onConnect(event, handle, id, uri, method, url, headers) {
   scope.current = scope.innermost;
-  const { instance, connections, hibernating } = party();
+  const { instance, connections, hibernating } = life.party;
   const connection = new Connection(handle, id, uri, hibernating);
   connections.add(connection);
   const fail = (/** @type {number} */ event, /** @type {unknown} */ error) => {
@@ -136,7 +132,9 @@ export function onConnect(event, handle, id, uri, method, url, headers) {
   };
   try {
     const context = { request: incomingRequest(method, url, headers) };
-    const tags = isClass ? instance.getConnectionTags?.(connection, context) : undefined;
+    const tags = isClass && instance.getConnectionTags !== undefined
+      ? instance.getConnectionTags(connection, context)
+      : [];
     const joined = isThenable(tags)
       ? joinWith(connection, tags, context)
       : join(connection, tags, context);
@@ -151,7 +149,7 @@ export function onConnect(event, handle, id, uri, method, url, headers) {
  * @returns {unknown} what the handler returned
  */
 function join(connection, tags, context) {
-  const { instance, room, connections, hibernating } = party();
+  const { instance, room, connections, hibernating } = life.party;
   const checked = tagsOf(connection.id, tags, hibernating);
   setTags(connection, checked);
   if (!native.connections.accept(handleOf(connection), checked)) {
@@ -161,6 +159,7 @@ function join(connection, tags, context) {
     return undefined;
   }
   connections.join(connection);
+  markJoined(connection);
   return isClass
     ? instance.onConnect?.(connection, context)
     : instance.onConnect?.(connection, room, context);
@@ -174,7 +173,7 @@ async function joinWith(connection, tags, context) {
 /** @param {number} event @param {number} sender @param {string | ArrayBuffer} data */
 export function onMessage(event, sender, data) {
   scope.current = scope.innermost;
-  const { instance, room, connections } = party();
+  const { instance, room, connections } = life.party;
   const connection = connections.get(sender);
   if (connection === undefined) {
     done(event);
@@ -205,10 +204,11 @@ export function onMessage(event, sender, data) {
  */
 export function onClose(event, handle, id, uri, code, reason, wasClean) {
   scope.current = scope.innermost;
-  const { instance, room, connections, hibernating } = party();
+  const { instance, room, connections, hibernating } = life.party;
   // A guest that replaced a failed one never saw the connection's beginning.
   const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
   connections.remove(connection);
+  markJoined(connection);
   if (isClosedHere(connection)) setReadyState(connection, CLOSED);
   else if (wasClean || hibernating) setReadyState(connection, CLOSING);
   const over = (/** @type {number} */ event) => {
@@ -230,8 +230,9 @@ export function onClose(event, handle, id, uri, code, reason, wasClean) {
  */
 export function onError(event, handle, id, uri, message) {
   scope.current = scope.innermost;
-  const { instance, room, connections, hibernating } = party();
+  const { instance, room, connections, hibernating } = life.party;
   const connection = connections.get(handle) ?? new Connection(handle, id, uri, hibernating);
+  markJoined(connection);
   const error = new OwnError(message);
   const call = () => isClass
     ? instance.onError?.(connection, error)
@@ -245,7 +246,7 @@ export function onError(event, handle, id, uri, message) {
 /** @param {number} event */
 export function onAlarm(event) {
   scope.current = scope.innermost;
-  const { instance, room } = party();
+  const { instance, room } = life.party;
   const call = () => isClass ? instance.onAlarm?.() : instance.onAlarm?.(room);
   deliver(event, call, done);
 }
@@ -256,7 +257,7 @@ export function onAlarm(event) {
  */
 export function onRequest(event, method, url, headers, whole, pieces) {
   scope.current = scope.innermost;
-  const { instance, room } = party();
+  const { instance, room } = life.party;
   const fail = (/** @type {number} */ event, /** @type {unknown} */ error) => {
     requestEnds(event);
     settleFailed(event, error, WHEN_REQUESTING);

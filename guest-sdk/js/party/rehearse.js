@@ -6,6 +6,7 @@
 
 import { incomingRequest } from "../web/request.js";
 import { Response } from "../web/response.js";
+import { URL } from "../web/url.js";
 import { Connection } from "./connection.js";
 import { Party } from "./dispatch.js";
 import { Connections, makeRoom } from "./room.js";
@@ -22,6 +23,7 @@ export function rehearse() {
   connections.join(connection);
   connections.remove(connection);
   const request = incomingRequest("GET", "http://room/", ["host", "room"]);
+  const url = new URL("http://room/");
   const room = makeRoom({ id: "", internalID: "", name: "" }, {}, connections);
   kept.push(
     room,
@@ -32,5 +34,8 @@ export function rehearse() {
     request.headers,
     { request },
     new Response(""),
+    url,
+    url.searchParams,
+    { hibernate: true },
   );
 }

@@ -23,8 +23,8 @@ export class Connections {
   #all = new Table();
   /** Those that were accepted, in the order of acceptance. @type {Table<number, Connection>} */
   #joined = new Table();
-  /** Whether any connection was ever accepted. */
-  used = false;
+  /** Whether there can be connections: not before the room's object is made. */
+  ready = false;
 
   /** @param {Connection} connection */
   add(connection) {
@@ -38,7 +38,6 @@ export class Connections {
 
   /** @param {Connection} connection */
   join(connection) {
-    this.used = true;
     this.#joined.set(handleOf(connection), connection);
   }
 
@@ -105,12 +104,12 @@ export function makeRoom(who, env, connections) {
     context: { bindings: { r2: {}, kv: {} } },
     /** @param {string} id @returns {Connection | undefined} */
     getConnection(id) {
-      if (!connections.used) warnEarly("getConnection");
+      if (!connections.ready) warnEarly("getConnection");
       return connections.newest(`${id}`);
     },
     /** A single-use iterator. @param {string} [tag] @returns {IterableIterator<Connection>} */
     getConnections(tag) {
-      if (!connections.used) warnEarly("getConnections");
+      if (!connections.ready) warnEarly("getConnections");
       return connections.open(tag);
     },
     analytics,

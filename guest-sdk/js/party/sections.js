@@ -5,7 +5,9 @@
 // is the innermost again. internal/scope.js says what "inside" means.
 
 import { native } from "../internal/native.js";
-import { includes, microtask, OwnError, OwnPromise, takeAt } from "../internal/own.js";
+import {
+  includes, microtask, OwnError, OwnPromise, OwnTypeError, takeAt,
+} from "../internal/own.js";
 import { scope } from "../internal/scope.js";
 
 const KEEP = 0;
@@ -104,6 +106,11 @@ export function write(callback) {
 function enter(callback, onThrow) {
   const caller = scope.current;
   return new OwnPromise((resolve, reject) => {
+    if (typeof callback !== "function") {
+      throw new OwnTypeError(
+        "Failed to execute 'blockConcurrencyWhile': parameter 1 is not of type 'Function'.",
+      );
+    }
     const begin = () => {
       try {
         run(callback, onThrow, resolve, reject);

@@ -9,6 +9,7 @@ import { scope } from "../internal/scope.js";
 import { Calls, later } from "./storage-calls.js";
 import { transaction } from "./transactions.js";
 
+const { get, put } = native.storage;
 const calls = new Calls("DurableObjectStorage");
 /** Calls of `sync` that wait, by the host's name for them. @type {Table<number, () => void>} */
 const syncs = new Table();
@@ -17,11 +18,13 @@ const syncs = new Table();
 export class DurableObjectStorage {
   /**
    * One value, or a Map of those that exist, in the order of their keys.
-   * @param {string | string[]} _key
-   * @param {object} [_options] accepted and without effect, here and below: turns are stricter
+   * @param {[key: string | string[], options?: object]} args options are accepted and without
+   *   effect, here and below: turns are stricter
    */
-  async get(_key, _options) {
-    return calls.get(arguments)();
+  async get(...args) {
+    // The usual call, without what the others cost.
+    if (args.length === 1 && typeof args[0] === "string") return get(args[0]);
+    return calls.get(args)();
   }
 
   /** Entries in the order of their keys' UTF-8 bytes. @param {object} [_options] */
@@ -30,12 +33,12 @@ export class DurableObjectStorage {
   }
 
   /**
-   * @param {string | Record<string, unknown>} _key a key, or an object of keys and values
-   * @param {unknown} [_value]
-   * @param {object} [_options]
+   * A key and its value, or an object of keys and values.
+   * @param {[key: string | Record<string, unknown>, value?: unknown, options?: object]} args
    */
-  async put(_key, _value, _options) {
-    calls.put(arguments)();
+  async put(...args) {
+    if (args.length === 2 && typeof args[0] === "string" && args[1] !== undefined) put(args);
+    else calls.put(args)();
   }
 
   /**

@@ -87,6 +87,13 @@ test("an error has its name, message, stack, properties and cause", () => {
   );
 });
 
+test("of a very long message the beginning is shown", () => {
+  const error = new Error("x".repeat(70_000));
+  error.stack = "    at here (bundle.js:1:2)\n";
+  const expected = `Error: ${"x".repeat(65_536)}... 4464 more characters\n    at here (bundle.js:1:2)`;
+  assert.equal(inspect(error), expected);
+});
+
 test("an error whose stack begins with its title is not titled twice", () => {
   const error = new Error("once");
   assert.equal(inspect(error).match(/once/g).length, 1);

@@ -254,6 +254,9 @@ impl Window<'_> {
     }
 }
 
+/// Of each text of an exception so much is told, as of a line of the log.
+const TEXT_LENGTH_MAX: i32 = 64 * 1024;
+
 /// An exception as text: what a peer may read, and what belongs into the log.
 pub(crate) struct Thrown {
     pub(crate) message: String,
@@ -310,12 +313,46 @@ fn text_or(value: &Value<'_>, otherwise: &str) -> String {
     if value.is_symbol() {
         return "a symbol".to_owned();
     }
-    match Text::of(value) {
-        Ok(text) => text.to_owned(),
-        Err(_) => {
-            drop(value.ctx().catch());
-            otherwise.to_owned()
+    if is_no_exception(value) {
+        return "an exception for which there was no memory".to_owned();
+    }
+    let text = shortened(value).and_then(|value| Ok(Text::of(&value)?.to_owned()));
+    text.unwrap_or_else(|_| {
+        drop(value.ctx().catch());
+        otherwise.to_owned()
+    })
+}
+
+/// What the engine gives for a pending exception when there is none: it could not be made.
+fn is_no_exception(value: &Value<'_>) -> bool {
+    // SAFETY: reads the tag of a live value.
+    unsafe { qjs::JS_VALUE_GET_TAG(value.as_raw()) == qjs::JS_TAG_UNINITIALIZED }
+}
+
+/// The beginning of a string that is too long to be shown: converting the whole of it could take
+/// the memory that is left.
+fn shortened<'js>(value: &Value<'js>) -> Result<Value<'js>> {
+    let Some(text) = value.as_string() else {
+        return Ok(value.clone());
+    };
+    let ctx = value.ctx();
+    let raw = ctx.as_raw().as_ptr();
+    let range = [0, TEXT_LENGTH_MAX].map(|number| Value::new_int(ctx.clone(), number));
+    let mut arguments = [range[0].as_raw(), range[1].as_raw()];
+    let mut length = 0;
+    // SAFETY: the calls take live values of this context; the atom is freed once, and what is
+    // returned is ours.
+    unsafe {
+        if qjs::JS_GetLength(raw, text.as_raw(), &raw mut length) < 0 {
+            return Err(Error::Exception);
         }
+        if length <= i64::from(TEXT_LENGTH_MAX) {
+            return Ok(value.clone());
+        }
+        let slice = qjs::JS_NewAtom(raw, c"slice".as_ptr());
+        let start = qjs::JS_Invoke(raw, text.as_raw(), slice, 2, arguments.as_mut_ptr());
+        qjs::JS_FreeAtom(raw, slice);
+        own(ctx, start)
     }
 }
 

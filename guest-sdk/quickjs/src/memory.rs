@@ -25,9 +25,10 @@ static mut partykit_image_end: usize = 0;
 static mut partykit_image_count: i32 = 1 << 30;
 
 /// Counts down to the engine's next question whether to go on (c/image.h), of which there is none
-/// here: the host interrupts.
+/// here: the host interrupts. Not zero at first, so that it lies with the other statics that are
+/// written to.
 #[unsafe(no_mangle)]
-static mut partykit_interrupts: i32 = 0;
+static mut partykit_interrupts: i32 = 1;
 
 struct Heaps(UnsafeCell<[Dlmalloc; 2]>);
 

@@ -37,6 +37,7 @@ platform! {
     "internal/no-eval.js",
     "internal/own.js",
     "internal/scope.js",
+    "internal/texts.js",
     "internal/webidl.js",
     "party/close.js",
     "party/connection.js",

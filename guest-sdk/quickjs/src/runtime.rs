@@ -84,6 +84,13 @@ struct Rejection {
     reason: Persistent<Value<'static>>,
 }
 
+impl Rejection {
+    fn is_of<'js>(&self, ctx: &Ctx<'js>, promise: &Value<'js>) -> bool {
+        let saved = self.promise.clone().restore(ctx);
+        saved.is_ok_and(|saved| bridge::same_object(&saved, promise))
+    }
+}
+
 /// Makes the engine and installs the platform. What the memory holds then serves every bundle.
 pub(crate) fn prepare() -> std::result::Result<(), Thrown> {
     let engine = start_engine().map_err(|error| Thrown::text(format!("no engine: {error}")))?;
@@ -106,11 +113,11 @@ pub(crate) fn load(bundle: String, env: &str) -> std::result::Result<(), Thrown>
     let context = context.ok_or_else(|| Thrown::text("this guest is not prepared".to_owned()))?;
     STACK_TOP.set(stack_here());
     bridge::inside(context, |ctx| {
-        let loaded = load_bundle(ctx, bundle, env);
-        drain(ctx);
-        let loaded = loaded
+        // Looked at before anything else runs, which would take its place.
+        let loaded = load_bundle(ctx, bundle, env)
             .catch(ctx)
             .map_err(|error| Thrown::from_caught(&error));
+        drain(ctx);
         seal(ctx);
         loaded
     })
@@ -158,6 +165,8 @@ fn load_bundle<'js>(ctx: &Ctx<'js>, bundle: String, env: &str) -> Result<()> {
     let declared = Module::declare(ctx.clone(), modules::BUNDLE, bundle)?;
     let (module, promise) = declared.eval()?;
     while ctx.execute_pending_job() {}
+    // What it was rejected with is told to whoever loads it.
+    listened_to(ctx, promise.as_value());
     settled(ctx, &promise)?;
     let default: Value<'js> = module.namespace()?.get("default")?;
     call(ctx, Hook::Register, (default, env))
@@ -248,16 +257,18 @@ fn report<'js>(ctx: &Ctx<'js>, error: &CaughtError<'js>) {
     drop(ctx.catch());
 }
 
+/// Takes a promise out of those that nobody has listened to.
+fn listened_to<'js>(ctx: &Ctx<'js>, promise: &Value<'js>) {
+    REJECTED.with_borrow_mut(|list| list.retain(|rejection| !rejection.is_of(ctx, promise)));
+}
+
 fn track_rejection<'js>(ctx: Ctx<'js>, promise: Value<'js>, reason: Value<'js>, handled: bool) {
     REJECTED.with(|list| {
         let Ok(mut list) = list.try_borrow_mut() else {
             return;
         };
         if handled {
-            list.retain(|rejection| {
-                let saved = rejection.promise.clone().restore(&ctx);
-                saved.is_ok_and(|saved| !bridge::same_object(&saved, &promise))
-            });
+            list.retain(|rejection| !rejection.is_of(&ctx, &promise));
         } else {
             list.push(Rejection {
                 promise: Persistent::save(&ctx, promise),

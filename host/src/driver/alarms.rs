@@ -96,6 +96,7 @@ pub(crate) async fn hand_out(directory: Weak<Directory>) {
 /// Why alarms have to wait.
 enum Trouble {
     Closed,
+    /// There is no place for a room, or no code for it yet.
     Full,
     Store(ReadError),
 }
@@ -148,7 +149,7 @@ fn hand(directory: &Arc<Directory>, alarm: &RoomAlarm) -> Result<bool, Trouble> 
         Err(error) => {
             directory.alarms().schedule.lock().give_back(&alarm.room);
             return Err(match error {
-                RouteError::HostFull { .. } => Trouble::Full,
+                RouteError::HostFull { .. } | RouteError::NoCode => Trouble::Full,
                 _ => Trouble::Closed,
             });
         }

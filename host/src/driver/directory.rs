@@ -25,7 +25,8 @@ pub(crate) struct RoomMaker {
     /// Whose code it is.
     pub(crate) project: ProjectName,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) factory: Arc<dyn GuestFactory>,
+    /// None as long as there is no code.
+    pub(crate) factory: Option<Arc<dyn GuestFactory>>,
 }
 
 /// All rooms of the host.
@@ -100,6 +101,9 @@ impl Directory {
         if rooms.closed {
             return Err(RouteError::Stopping);
         }
+        // Looked at under the lock: whoever replaces it then ends all rooms of the one before.
+        let maker = self.maker();
+        let factory = maker.factory.clone().ok_or(RouteError::NoCode)?;
         if rooms.by_key.len() >= self.admission.max {
             drop(rooms);
             self.admission.refused(self.clock.now(), self.log());
@@ -107,14 +111,13 @@ impl Directory {
                 max: self.admission.max,
             });
         }
-        let maker = self.maker();
         let room = Room::new(RoomParts {
             key: key.clone(),
             limits: maker.limits.clone(),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             store: self.store.clone(),
-            factory: maker.factory.clone(),
+            factory,
             cache_budget: self.cache_budget.clone(),
         });
         let room = Arc::new(RoomHandle::new(

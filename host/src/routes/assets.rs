@@ -14,19 +14,9 @@ use tower_http::services::ServeFile;
 
 use crate::assets::{Asset, Assets};
 use crate::error::RouteError;
-use crate::live;
+use crate::live::{self, PageOf};
 use crate::router::Request;
-
-/// Pages above this size are not given the script: nobody writes such a one by hand.
-const PAGE_BYTES_MAX: u64 = 8 * 1024 * 1024;
-
-/// What a page is given, if anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pages {
-    AsTheyAre,
-    /// With the script of `live`.
-    Live,
-}
+use crate::routes::live::{PAGE_BYTES_MAX, Pages, navigates};
 
 /// The file at the request's path; the project's page for what is not there; else 404.
 pub(crate) async fn serve(
@@ -34,9 +24,7 @@ pub(crate) async fn serve(
     pages: Pages,
     mut request: Request,
 ) -> Result<Response, RouteError> {
-    // Only what a person looks at: code that fetches a page gets the file.
     let looked_at = navigates(&request);
-    let pages = if looked_at { pages } else { Pages::AsTheyAre };
     let readable = matches!(*request.method(), Method::GET | Method::HEAD);
     if readable {
         let path = request.uri().path();
@@ -65,11 +53,6 @@ pub(crate) async fn serve(
     let mut response = answer(page, pages, request).await?;
     *response.status_mut() = StatusCode::NOT_FOUND;
     Ok(response)
-}
-
-fn navigates(request: &Request) -> bool {
-    let mode = request.headers().get("sec-fetch-mode");
-    mode.is_some_and(|mode| mode == "navigate")
 }
 
 async fn answer(
@@ -174,7 +157,7 @@ async fn live_file(path: &Path, request: Request) -> Result<Response, RouteError
     let length = tokio::fs::metadata(path)
         .await
         .map(|metadata| metadata.len());
-    if length.is_ok_and(|length| length > PAGE_BYTES_MAX) {
+    if length.is_ok_and(|length| length > PAGE_BYTES_MAX as u64) {
         return file(path, request).await;
     }
     let contents = tokio::fs::read(path).await;
@@ -182,7 +165,7 @@ async fn live_file(path: &Path, request: Request) -> Result<Response, RouteError
 }
 
 fn page(path: &Path, contents: &[u8]) -> Response {
-    whole(path, live::with_script(contents).into())
+    whole(path, live::with_script(contents, PageOf::Project).into())
 }
 
 fn whole(path: &Path, contents: Bytes) -> Response {
@@ -240,7 +223,9 @@ mod tests {
 
     async fn ask(assets: &Assets, request: http::request::Builder) -> Seen {
         let request = request.body(Body::empty()).unwrap();
-        let response = serve(assets, Pages::Live, request).await.unwrap();
+        let live = live::Live::default();
+        let pages = Pages::answering(&request, Some(&live));
+        let response = serve(assets, pages, request).await.unwrap();
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Seen {

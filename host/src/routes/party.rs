@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytestring::ByteString;
 use fastwebsockets::upgrade;
-use http::{HeaderValue, Version, header};
+use http::{HeaderValue, Method, Version, header};
 use partykit_core::{
     CloseInfo, ConnectionHandle, ConnectionInfo, RequestHead, RoomKey, close_code,
 };
@@ -24,6 +24,7 @@ use crate::driver::{
 use crate::error::RouteError;
 use crate::exchange::feed;
 use crate::router::Request;
+use crate::routes::live::{self, Pages};
 use crate::socket::{Outbound, Socket, refuse, serve};
 
 /// As the reference: the Upgrade header alone decides, in any case, with any method.
@@ -39,6 +40,7 @@ pub(crate) async fn request(
     client: IpAddr,
     request: Request,
 ) -> Result<Response, RouteError> {
+    let pages = Pages::answering(&request, app.live.as_ref());
     let head = body::head(&request, client)?;
     let max = app.directory.maker().limits.body_bytes_max;
     let limit = Duration::from_millis(app.limits.body_piece_ms);
@@ -53,7 +55,7 @@ pub(crate) async fn request(
         .map_err(|_| RouteError::NoAnswer)?;
     asked.is_answered = true;
     Ok(match answer {
-        Answer::Whole(response) => body::to_http(response),
+        Answer::Whole(response) => body::to_http(live::of_room(response, pages)),
         Answer::Pieces(response, pieces) => body::with_body(response, Body::new(pieces)),
     })
 }
@@ -180,6 +182,9 @@ pub(super) fn check_handshake(request: &Request) -> Result<(), RouteError> {
         return Err(RouteError::WebSocketVersion);
     }
     // Section 4.1.
+    if request.method() != Method::GET {
+        return Err(RouteError::Handshake("the method GET"));
+    }
     if request.version() < Version::HTTP_11 {
         return Err(RouteError::Handshake("HTTP/1.1"));
     }

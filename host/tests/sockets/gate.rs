@@ -4,7 +4,7 @@
 use partykit_core::CommitError;
 use partykit_storage::Fault;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, UPGRADE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_a_commit_is_held_nothing_leaves_and_later_turns_read_its_writes() {
@@ -17,10 +17,51 @@ async fn while_a_commit_is_held_nothing_leaves_and_later_turns_read_its_writes()
     socket.say("again").await;
     stage.logged("ran again").await;
     stage.logged("asked get").await;
-    assert!(socket.has_nothing() && request.has_nothing());
+    socket.gets_nothing().await;
+    assert!(request.has_nothing());
     stage.store.release();
     socket.until(b"k is first\x81\x0ak is first").await;
     assert!(request.finish().await.0.ends_with("first"));
+    stage.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_a_commit_is_held_no_broadcast_no_handshake_and_no_close_frame_leaves() {
+    let stage = Stage::new().await;
+    let (mut one, mut other) = (stage.socket().await, stage.socket().await);
+    stage.store.hold();
+    one.say("put all").await;
+    stage.held().await;
+    stage.logged("ran put all").await;
+    let joining = stage.connection(&UPGRADE.replace("/r ", "/r?join ")).await;
+    stage.logged("joining").await;
+    one.say("put bye").await;
+    stage.logged("ran put bye").await;
+    one.gets_nothing().await;
+    other.gets_nothing().await;
+    assert!(joining.has_nothing());
+    stage.store.release();
+    one.until(b"\x81\x06to all\x88\x06\x0f\xa1done").await;
+    other.until(b"\x81\x06to all").await;
+    let mut joining = joining;
+    joining.until(b"101 Switching Protocols").await;
+    stage.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_too_much_waits_to_be_durable_nothing_more_is_taken() {
+    let stage = Stage::with(|config| config.limits.uncommitted_bytes_max = 100).await;
+    let (mut one, mut other) = (stage.socket().await, stage.socket().await);
+    stage.store.hold();
+    one.say(&format!("put {}", "x".repeat(110))).await;
+    stage.held().await;
+    other.say("put later").await;
+    one.gets_nothing().await;
+    other.gets_nothing().await;
+    assert!(!stage.has_logged("ran put later"));
+    stage.store.release();
+    stage.logged("ran put later").await;
+    other.until(b"k is later").await;
     stage.shutdown().await;
 }
 

@@ -16,6 +16,11 @@ use tokio::time::timeout;
 const ROOM: &str = r#"
 export default class {
   constructor(room) { this.room = room; }
+  async onConnect(connection, { request }) {
+    if (!request.url.endsWith("?join")) return;
+    console.log("joining");
+    this.room.storage.put("joined", true);
+  }
   onClose(connection, code, reason, wasClean) {
     console.log("closed " + code + " " + reason + " " + wasClean);
   }
@@ -28,6 +33,8 @@ export default class {
     }
     if (message.startsWith("put ")) await this.room.storage.put("k", message.slice(4));
     console.log("ran " + message);
+    if (message === "put all") return this.room.broadcast("to all");
+    if (message === "put bye") return sender.close(4001, "done");
     sender.send("k is " + await this.room.storage.get("k"));
   }
   async onAlarm() {
@@ -56,6 +63,13 @@ export default class {
         pull: (controller) => controller.enqueue(new Uint8Array(65536)),
         cancel: () => console.log("cancelled"),
       }));
+    }
+    if (request.url.endsWith("?fails")) {
+      let pulls = 0;
+      return new Response(new ReadableStream({ pull: (controller) => {
+        if (++pulls === 1) controller.enqueue(text.encode("begun;"));
+        else controller.error(new Error("failed"));
+      } }), { headers: { "x-head": "seen" } });
     }
     if (request.url.endsWith("?begun")) {
       return new Response(new ReadableStream({ start: (controller) => controller.enqueue(text.encode("begun;")) }));
@@ -98,7 +112,7 @@ pub(crate) const UPGRADE: &str = "\
 pub(crate) fn deployment(bundle: &str) -> Deployment {
     Deployment {
         project: ProjectName::parse("gate").unwrap(),
-        bundle: bundle.to_owned(),
+        bundle: Some(bundle.to_owned()),
         env: "{}".to_owned(),
         assets: None,
     }
@@ -279,5 +293,14 @@ impl Connection {
     pub(crate) fn has_nothing(&self) -> bool {
         let mut byte = [0];
         self.read.is_empty() && self.stream.try_read(&mut byte).is_err()
+    }
+
+    /// The same for a socket, with certainty: what was put into its queue before the answer to this
+    /// ping would come before it.
+    pub(crate) async fn gets_nothing(&mut self) {
+        self.send(&frame(0x89, b"barrier")).await;
+        self.until(b"barrier").await;
+        assert_eq!(self.read, b"\x8a\x07barrier");
+        self.read.clear();
     }
 }

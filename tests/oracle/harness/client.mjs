@@ -139,6 +139,28 @@ export function request(address, path, { method = "GET", headers = {}, body } = 
   return within(answer, `an answer to ${method} ${path}`);
 }
 
+/**
+ * A request whose answer is read piece by piece: its status, and `next()` with the text of the
+ * next piece, "the end" or "broken off".
+ */
+export async function pieces(address, path) {
+  const [host, port] = address.split(":");
+  const response = await within(new Promise((done, failed) => {
+    const call = httpRequest({ host, port, path, agent: false }, done);
+    call.on("error", failed);
+    call.end();
+  }), `an answer to ${path}`);
+  const stream = response.setEncoding("utf8")[Symbol.asyncIterator]();
+  const next = () => within(
+    stream.next().then(
+      ({ done, value }) => (done ? "the end" : value),
+      () => "broken off",
+    ),
+    `a piece of ${path}`,
+  );
+  return { status: response.statusCode, next };
+}
+
 async function readText(stream) {
   let text = "";
   for await (const chunk of stream.setEncoding("utf8")) text += chunk;

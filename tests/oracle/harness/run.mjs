@@ -5,7 +5,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { Client, eventually, request } from "./client.mjs";
+import { Client, eventually, pieces, request } from "./client.mjs";
+import { Raw } from "./raw.mjs";
 import { HERE, Server } from "./server.mjs";
 import { Transcript } from "./transcript.mjs";
 
@@ -39,6 +40,19 @@ class Stage {
     const outcome = await client.outcome();
     if (outcome !== "open") throw new Error(`${path}: no connection: ${outcome}`);
     return client;
+  }
+
+  /** A client that says its bytes itself. */
+  raw(...parts) {
+    const client = new Raw(this.server.address);
+    this.#clients.push(client);
+    client.write(...parts);
+    return client;
+  }
+
+  /** An answer that is read piece by piece. */
+  pieces(path) {
+    return pieces(this.server.address, path);
   }
 
   request(path, options) {

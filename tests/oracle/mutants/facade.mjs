@@ -31,8 +31,8 @@ export const FACADE = [
   {
     behaviour: "a closed connection is out of getConnections when onClose runs",
     file: "party/dispatch.js",
-    from: "connections.remove(connection);\n  if (isClosedHere",
-    to: "if (isClosedHere",
+    from: "connections.remove(connection);\n  markJoined",
+    to: "markJoined",
     caughtBy: "1.6",
   },
   {
@@ -71,6 +71,13 @@ export const FACADE = [
     caughtBy: "1.5",
   },
   {
+    behaviour: "a connection that is closing is not listed",
+    file: "party/room.js",
+    from: "if (connection.readyState !== OPEN) continue;",
+    to: "",
+    caughtBy: "1.4",
+  },
+  {
     behaviour: "blockConcurrencyWhile of the constructor is over before anything is delivered",
     file: "party/dispatch.js",
     from: "return constructed === undefined ? startNow() : startAfter(constructed);",
@@ -82,6 +89,13 @@ export const FACADE = [
     file: "party/shape.js",
     from: `return "onMessage" in instance || !("onConnect" in instance);`,
     to: "return false;",
+    caughtBy: "1.13",
+  },
+  {
+    behaviour: "an object without onConnect hibernates",
+    file: "party/shape.js",
+    from: ` || !("onConnect" in instance)`,
+    to: "",
     caughtBy: "1.13",
   },
   {

@@ -32,6 +32,15 @@ export default [
     },
   }),
 
+  ...scenarios("quiet", {
+    "1.13 an object without onConnect hibernates": async (stage) => {
+      const client = await stage.connect("/party/one?_pk=me");
+      const attachment = await stage.json("/party/one");
+      stage.saw("what setState kept", attachment?.__user ?? attachment);
+      stage.saw("readyState", client.socket.readyState);
+    },
+  }),
+
   ...scenarios("listeners", {
     "1.13 an object with listeners instead of onMessage": async (stage) => {
       const client = await stage.connect("/party/one");

@@ -45,6 +45,40 @@ export default scenarios("class", {
     for (const [what, value] of Object.entries(about)) stage.saw(what, value);
   },
 
+  "1.4 the members of room.context": async (stage) => {
+    const about = await stage.json("/party/Contexts~1");
+    for (const [what, value] of Object.entries(about)) stage.saw(what, value);
+  },
+
+  "1.4 what a room is warned of": async (stage) => {
+    const path = "/party/Warned~1";
+    const first = /analytics\.writeDataPoint is not implemented/;
+    await stage.answer(path);
+    const said = async (what) => {
+      const last = `</Warned~1 ${what}>`;
+      await stage.server.prints(new RegExp(last));
+      const [, text] = stage.server.output.split(`<Warned~1 ${what}>`);
+      // Where it comes from stands before each line, in a way of each host.
+      const lines = text.split(last)[0].split("\n").slice(1, -1);
+      const plain = (line) => line.replace(/\x1b\[[\d;]*m/g, "").trim();
+      // What other rooms say, and what comes by another stream, may stand at any place among these.
+      const ofOthers = /^(\w+ main\/(?!Warned~1:)|[A-Z]+ \/)/;
+      const own = lines.map(plain).filter((line) => !ofOthers.test(line) && !first.test(line));
+      return own.map((line) => line.replace(/^(✘ \[ERROR\]|warn \S+:) /, "")).filter(Boolean);
+    };
+    for (const what of ["getConnection", "getConnections", "connections"]) {
+      for (const when of ["", "later: "]) stage.saw(when + what, await said(when + what));
+    }
+    stage.saw("later: connections again", await said("later: connections again"));
+    stage.saw("later: parties", await said("later: parties"));
+    stage.saw("analytics, the first time", await stage.server.prints(first));
+    await said("analytics, the second time");
+    // Other rooms say it, too; where a line names no room there is one for all of them.
+    const ours = (line) => first.test(line) && line.includes("Warned~1");
+    const times = stage.server.output.split("\n").filter(ours);
+    stage.saw("analytics, the second time", times.slice(1));
+  },
+
   "1.4 room.id is the undecoded segment": async (stage) => {
     stage.saw("id", (await stage.json("/party/About~ro%20om%2Fx?y=1")).id);
     stage.saw("in the constructor", (await stage.json("/party/About~%C3%A9")).inConstructor.id);

@@ -41,6 +41,38 @@ const tags = (mode, kind) => ({
   },
 });
 
+const sending = (mode, prefix) => ({
+  [`1.5 send converts, and sends the window of a view, ${mode}`]: async (stage) => {
+    const client = await stage.connect(`/party/${prefix}Sends~1`);
+    client.send("go");
+    stage.saw("messages", await client.upTo("done"));
+  },
+
+  [`1.5 send of 3 MB, ${mode}`]: async (stage) => {
+    const client = await stage.connect(`/party/${prefix}Sends~3`);
+    stage.saw("length", (await client.ask("large")).length);
+  },
+
+  [`1.5 send of half a surrogate pair, ${mode}`]: async (stage) => {
+    const client = await stage.connect(`/party/${prefix}Sends~2`);
+    stage.saw("message", await client.ask("surrogate"));
+  },
+
+  [`1.5 close takes these codes and refuses those, ${mode}`]: async (stage) => {
+    const client = await stage.connect(`/party/${prefix}Closes~1`);
+    client.send("tries");
+    stage.saw("refused", await client.take(8));
+    for (const how of [[1000], [1001, "away"], [1012, ""], [3000, "three"], [4999, "end"], [null]]) {
+      stage.saw(JSON.stringify(how), await closing(stage, `/party/${prefix}Closes~1`, ...how));
+    }
+  },
+
+  [`1.5 after close: readyState, send, close, ${mode}`]: async (stage) => {
+    stage.saw("the end", await closing(stage, `/party/${prefix}Closes~2`, 4000, "bye"));
+    stage.saw("notes", await stage.notes(`/party/${prefix}Closes~2`));
+  },
+});
+
 export default scenarios("class", {
   "1.5 the members of a connection, in memory": told("Members", "?_pk=me"),
   "1.5 the members of a connection, hibernating": told("HibernatingMembers", "/below?_pk=me&a=%20"),
@@ -48,36 +80,6 @@ export default scenarios("class", {
   "1.5 state and setState, hibernating": told("HibernatingStates"),
   "1.5 serializeAttachment, in memory": told("Attachments"),
   "1.5 serializeAttachment, hibernating": told("HibernatingAttachments"),
-
-  "1.5 send converts, and sends the window of a view": async (stage) => {
-    const client = await stage.connect("/party/Sends~1");
-    client.send("go");
-    stage.saw("messages", await client.upTo("done"));
-  },
-
-  "1.5 send of 3 MB": async (stage) => {
-    const client = await stage.connect("/party/Sends~3");
-    stage.saw("length", (await client.ask("large")).length);
-  },
-
-  "1.5 send of half a surrogate pair": async (stage) => {
-    const client = await stage.connect("/party/Sends~2");
-    stage.saw("message", await client.ask("surrogate"));
-  },
-
-  "1.5 close takes these codes and refuses those": async (stage) => {
-    const client = await stage.connect("/party/Closes~1");
-    client.send("tries");
-    stage.saw("refused", await client.take(8));
-    for (const how of [[1000], [1001, "away"], [1012, ""], [3000, "three"], [4999, "end"], [null]]) {
-      stage.saw(JSON.stringify(how), await closing(stage, "/party/Closes~1", ...how));
-    }
-  },
-
-  "1.5 after close: readyState, send, close": async (stage) => {
-    stage.saw("the end", await closing(stage, "/party/Closes~2", 4000, "bye"));
-    stage.saw("notes", await stage.notes("/party/Closes~2"));
-  },
 
   "1.5 listeners on a connection, in memory": async (stage) => {
     const client = await stage.connect("/party/Listeners~1");
@@ -119,6 +121,8 @@ export default scenarios("class", {
     stage.saw("end", await client.end());
   },
 
+  ...sending("in memory", ""),
+  ...sending("hibernating", "Hibernating"),
   ...duplicates("in memory", "Ids"),
   ...duplicates("hibernating", "HibernatingIds"),
   ...tags("in memory", "Tags"),

@@ -1,5 +1,6 @@
 // Section 2.1 of the reference: which address is what.
 
+import { handshake } from "../harness/raw.mjs";
 import { scenarios } from "../harness/run.mjs";
 
 export default scenarios("class", {
@@ -43,6 +44,25 @@ export default scenarios("class", {
     const id = async (path) => (await stage.json(path)).internalID;
     const one = await id("/party/About~a%2Db");
     stage.saw("one room", one === (await id("/party/About~a-b")));
+  },
+
+  "2.1 node_modules in the folder of files": async (stage) => {
+    for (const path of ["/node_modules/hidden.js", "/sub/node_modules/hidden.js"]) {
+      stage.saw(path, await stage.answer(path));
+    }
+  },
+
+  "2.1 what a file says of caches": async (stage) => {
+    const caches = async (headers) => {
+      const { status, headers: said } = await stage.request("/a.js", { headers });
+      const names = ["etag", "last-modified", "cache-control", "accept-ranges", "vary"];
+      return { status, said: Object.fromEntries(names.map((name) => [name, name in said])) };
+    };
+    stage.saw("a file", await caches({}));
+    const { headers } = await stage.request("/a.js");
+    stage.saw("cache-control", headers["cache-control"] ?? null);
+    stage.saw("asked for again", (await caches({ "if-none-match": headers.etag ?? '"x"' })).status);
+    stage.saw("a part", (await caches({ range: "bytes=0-3" })).status);
   },
 
   "2.1 files": async (stage) => {
@@ -91,8 +111,11 @@ export default scenarios("class", {
   },
 
   "2.1 no compression is negotiated": async (stage) => {
-    const { headers } = await stage.request("/party/Silent~4", {});
-    stage.saw("of a request", headers["content-encoding"] ?? null);
+    const headers = { "accept-encoding": "gzip, deflate, br" };
+    const encoding = async (path) =>
+      (await stage.request(path, { headers })).headers["content-encoding"] ?? null;
+    stage.saw("of a room's answer", await encoding("/party/Echo~4"));
+    stage.saw("of a file", await encoding("/a.js"));
     const client = await stage.connect("/party/Silent~4", {
       headers: { "sec-websocket-extensions": "permessage-deflate" },
     });
@@ -133,6 +156,62 @@ export default scenarios("class", {
   "2.1 a socket to an address without a room": async (stage) => {
     for (const path of ["/", "/party/", "/nothing"]) {
       stage.saw(path, (await stage.dial(path).outcome()).split(":")[0]);
+    }
+  },
+
+  "2.1 headers of a request as the room sees them": async (stage) => {
+    const seen = async (headers) => {
+      const { "x-real-ip": ip, "cf-connecting-ip": address, ...others } =
+        (await stage.json("/party/Heads~1", { headers })).headers;
+      return { others, addresses: [ip ?? null, address ?? null] };
+    };
+    const none = await seen({});
+    stage.saw("none of its own", none.others);
+    stage.saw("its address", none.addresses);
+    const own = await seen({
+      "accept-encoding": "identity", "user-agent": "test", "x-forwarded-for": "192.0.2.1",
+      "cf-connecting-ip": "192.0.2.2", "x-real-ip": "192.0.2.3", cookie: "a=1", "x-odd": "caf\u00e9",
+    });
+    const { "accept-encoding": encoding, "x-forwarded-for": hops, "x-odd": odd, ...rest } = own.others;
+    stage.saw("its own", rest);
+    stage.saw("accept-encoding", encoding);
+    stage.saw("x-forwarded-for", hops);
+    stage.saw("letters beyond ASCII", odd);
+    stage.saw("addresses that it claims", own.addresses);
+    stage.saw("another host", (await seen({ host: "example.com" })).others.host);
+  },
+
+  "2.1 request.cf": async (stage) => {
+    stage.saw("cf", (await stage.json("/party/Heads~2")).cf);
+  },
+
+  "2.1 handshakes that are written in another way": async (stage) => {
+    const ways = {
+      "two Connection lines": { headers: { Connection: ["keep-alive", "Upgrade"] } },
+      "two tokens in one line": { headers: { Connection: "keep-alive, Upgrade" } },
+      "Connection in another case": { headers: { Connection: "upgrade" } },
+      "no Connection": { headers: { Connection: null } },
+      "Connection without Upgrade": { headers: { Connection: "keep-alive" } },
+      "two tokens in Upgrade": { headers: { Upgrade: "h2c, websocket" } },
+      "version 8": { headers: { "Sec-WebSocket-Version": "8" } },
+      "versions 8 and 13": { headers: { "Sec-WebSocket-Version": "8, 13" } },
+      "no key": { headers: { "Sec-WebSocket-Key": null } },
+      "HTTP/1.0": { version: "HTTP/1.0" },
+      "no Host": { headers: { Host: null } },
+    };
+    for (const [what, way] of Object.entries(ways)) {
+      const client = stage.raw(handshake("/party/Silent~7", way));
+      const { status, headers } = await client.head();
+      stage.saw(what, { status, version: headers?.["sec-websocket-version"] ?? null });
+      client.cut();
+    }
+  },
+
+  "2.1 requests without a Host": async (stage) => {
+    for (const version of ["HTTP/1.1", "HTTP/1.0"]) {
+      const client = stage.raw(`GET /party/Silent~8 ${version}\r\n\r\n`);
+      stage.saw(version, (await client.head()).status ?? "closed");
+      client.cut();
     }
   },
 });

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "how a build script talks to cargo")]
 
 mod clang;
+mod first;
 mod nested;
 mod patch;
 mod search;

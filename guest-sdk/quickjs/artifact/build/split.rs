@@ -12,6 +12,8 @@ use wasmparser::{
     FunctionBody, GlobalSectionReader, MemorySectionReader, Operator, Parser, Payload, TypeRef,
 };
 
+use crate::first;
+
 /// A module, and apart from it what its memory begins with.
 pub(crate) struct Split {
     /// The module without data segments.
@@ -22,11 +24,13 @@ pub(crate) struct Split {
     pub(crate) memory: Vec<u8>,
 }
 
-/// Takes `module` apart.
+/// Takes `module` apart, and puts the functions first that rooms call through pointers
+/// (`first.rs`).
 ///
 /// # Errors
 /// It keeps state that is not in its one memory; says what and where.
 pub(crate) fn split(module: &[u8]) -> Result<Split, String> {
+    let first = first::functions(module);
     let mut rest = Module::new();
     let mut segments = Vec::new();
     let mut found = Found::default();
@@ -39,6 +43,10 @@ pub(crate) fn split(module: &[u8]) -> Result<Split, String> {
             let data = module
                 .get(range)
                 .ok_or("a section ends behind the module")?;
+            let declared = (id == SectionId::Element as u8)
+                .then(|| first::declared_first(&first, data))
+                .flatten();
+            let data = declared.as_deref().unwrap_or(data);
             rest.section(&RawSection { id, data });
         }
         match payload {

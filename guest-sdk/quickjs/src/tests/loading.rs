@@ -26,6 +26,22 @@ fn an_exception_at_the_top_level_has_name_message_and_stack() {
 }
 
 #[test]
+fn of_an_exception_with_a_very_long_message_the_beginning_is_told_and_once() {
+    let failure = fails("throw new Error('x'.repeat(1e6)); export default class {}");
+    assert_eq!(failure.message, "x".repeat(65_536));
+    assert!(failure.detail.starts_with("Error: xxx"));
+    assert!(failure.detail.len() < 66_000, "{}", failure.detail.len());
+    assert!(failure.detail.contains("(bundle.js:1:"));
+    assert_eq!(took(), [""; 0]);
+}
+
+#[test]
+fn a_promise_that_nobody_listens_to_is_told_beside_what_the_code_throws() {
+    fails("Promise.reject('lost'); throw 'thrown'; export default class {}");
+    assert_eq!(took(), ["error Uncaught (in promise) 'lost'"]);
+}
+
+#[test]
 fn a_top_level_await_that_can_never_end_is_an_error() {
     let failure = fails("await new Promise(() => {}); export default class {}");
     assert!(failure.message.contains("top level"), "{}", failure.message);

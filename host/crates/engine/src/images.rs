@@ -199,11 +199,11 @@ impl Images {
         let done = machine.run(limits.load_cpu_ms_max, api, |store| {
             let room = self.exports.load(&mut *store, &instance)?;
             room.call_prepare(store)
-        })?;
-        // The platform is part of the host, not of the code.
-        done.map_err(|failure| GuestError::Host {
-            message: failure.detail,
-        })?;
+        });
+        done.map_err(not_the_codes)?
+            .map_err(|failure| GuestError::Host {
+                message: failure.detail,
+            })?;
         let image = captured(&mut machine, &memory)?;
         *prepared = Some(image.clone());
         Ok(image)
@@ -241,6 +241,16 @@ fn captured(machine: &mut Machine, memory: &MemoryView) -> Result<Arc<Image>, Gu
         message: format!("no memory for an image: {error}"),
     })?;
     Ok(Arc::new(image))
+}
+
+/// The platform is part of the host: what goes wrong there is not for the code to answer for.
+fn not_the_codes(error: GuestError) -> GuestError {
+    match error {
+        GuestError::Host { .. } => error,
+        other => GuestError::Host {
+            message: format!("the platform could not be evaluated: {other}"),
+        },
+    }
 }
 
 fn load_error(failure: Failure) -> GuestError {

@@ -25,6 +25,8 @@ pub(crate) struct MemoryLimit {
     last_growth: u64,
     table_elements: usize,
     refused: bool,
+    /// What the system said when it had no memory to give.
+    failed: Option<String>,
 }
 
 impl MemoryLimit {
@@ -35,12 +37,14 @@ impl MemoryLimit {
             last_growth: 0,
             table_elements: 0,
             refused: false,
+            failed: None,
         }
     }
 
     /// Forgets refusals of earlier turns: the guest got over them.
     pub(crate) fn begin(&mut self) {
         self.refused = false;
+        self.failed = None;
     }
 
     /// The guest's one memory was made, with an image of so many bytes in it.
@@ -55,6 +59,11 @@ impl MemoryLimit {
 
     /// The error for a turn that failed, when memory was refused in it.
     pub(crate) fn exceeded(&self) -> Option<GuestError> {
+        if let Some(failed) = &self.failed {
+            return Some(GuestError::Host {
+                message: format!("the system has no memory for a room: {failed}"),
+            });
+        }
         self.refused.then_some(GuestError::MemoryLimit {
             max_bytes: self.bytes_max,
         })
@@ -79,10 +88,10 @@ impl ResourceLimiter for MemoryLimit {
         Ok(true)
     }
 
-    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         self.bytes = self.bytes.saturating_sub(self.last_growth);
         self.last_growth = 0;
-        self.refused = true;
+        self.failed = Some(error.to_string());
         Ok(())
     }
 
@@ -205,7 +214,13 @@ mod tests {
             .memory_grow_failed(wasmtime::Error::msg("no address space"))
             .unwrap();
         assert_eq!(limit.bytes(), 0);
-        assert!(limit.exceeded().is_some());
+        let error = limit.exceeded();
+        let Some(GuestError::Host { message }) = &error else {
+            panic!("{error:?}");
+        };
+        assert!(message.contains("no address space"), "{message}");
+        limit.begin();
+        assert_eq!(limit.exceeded(), None);
     }
 
     #[test]

@@ -271,10 +271,11 @@ impl Room {
                 outbox.push(Action::AlarmSet { at_ms });
             }
             Action::Accept { connection } => {
-                // Its onConnect has run, so that it is owed an onClose too.
+                // Its onConnect has run, so that it is owed an onClose too, unless it has gone
+                // meanwhile and so is owed one already.
                 outbox.push(cause.reject(*connection));
-                if let Some(member) = self.state.connections.remove(*connection) {
-                    self.owe_close(member.info, cause);
+                if let Some(client) = self.state.connections.cut_off(*connection) {
+                    self.owe_close(client, cause);
                 }
             }
             _ => {}

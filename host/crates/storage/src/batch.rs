@@ -122,14 +122,6 @@ impl Group {
         self.verdicts.len() as u64
     }
 
-    /// Whether the store has more afterwards, as far as can be said without looking.
-    pub(crate) fn grows(&self) -> bool {
-        self.rooms.values().any(|room| {
-            let alarm = room.alarm.is_some_and(|alarm| alarm.is_some());
-            alarm || room.values.values().any(Option::is_some)
-        })
-    }
-
     /// The results: batches that were taken get their place in the sequence, or the error that
     /// their room or all of them met.
     pub(crate) fn results(
@@ -151,6 +143,12 @@ impl Group {
 }
 
 impl RoomWrites {
+    /// Whether the room may have more afterwards, as far as can be said without looking.
+    pub(crate) fn grows(&self) -> bool {
+        let alarm = self.alarm.is_some_and(|alarm| alarm.is_some());
+        alarm || self.values.values().any(Option::is_some)
+    }
+
     fn take(&mut self, prefix: &[u8], write: WriteOp) {
         let raw = |key: String| key::join(prefix, key.as_bytes());
         match write {

@@ -110,6 +110,9 @@ impl StorageConfig {
     /// The names that [`StorageConfig::named`] takes.
     pub const NAMES: &'static str = "memory, sled, sqlite";
 
+    /// Those of them that keep what they are given.
+    pub const DURABLE: &'static str = "sled, sqlite";
+
     /// The backend of new stores, see docs/decisions/0012-sqlite-is-the-default-store.md.
     pub const DEFAULT: &'static str = "sqlite";
 

@@ -3,23 +3,37 @@
 //!
 //! Layout: `lock` is locked by the owner and names its process; `format` says which version and
 //! which backend, and is written last, when everything else of a new store is durable; the
-//! backend's own files stand in a folder named like it. Knows no engine.
+//! backend's own files stand in a folder named like it; `restoring` is there while a store is
+//! being restored. Knows no engine.
 
+use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::StorageError;
 
-/// The newest format that this program reads and writes. A change of how rooms, keys or values
-/// become bytes makes a new one. Alarms did not: they are kinds of keys that were not there before,
-/// so a store without them is as it was, and a program from before them leaves them alone.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The newest format of a backend that this program reads and writes. A change of how rooms, keys
+/// or values become bytes makes a new one, and whatever is older is upgraded when it is opened.
+///
+/// SQLite has had two: large values have a table of their own since 2. Alarms made none: they are
+/// kinds of keys that were not there before, so a store without them is as it was, and a program
+/// from before them leaves them alone.
+pub(crate) fn newest_format(backend: &str) -> u32 {
+    match backend {
+        "sqlite" => 2,
+        _ => 1,
+    }
+}
 
-const LOCK: &str = "lock";
-const FORMAT: &str = "format";
+pub(crate) const LOCK: &str = "lock";
+pub(crate) const FORMAT: &str = "format";
 /// The marker while it is being written.
-const FORMAT_NEW: &str = "format.new";
+pub(crate) const FORMAT_NEW: &str = "format.new";
+/// Where a store is built that is being restored, see `upkeep::place`.
+pub(crate) const RESTORING: &str = "restoring";
+/// What a file system puts at its root: a directory that is mounted may have it and is empty.
+const LOST_AND_FOUND: &str = "lost+found";
 const MAGIC: &str = "partykit-store";
 
 /// A directory that this process owns, until this is dropped.
@@ -27,8 +41,9 @@ const MAGIC: &str = "partykit-store";
 pub(crate) struct Directory {
     path: PathBuf,
     backend: &'static str,
-    /// Whether the marker was there: then a commit may have been acknowledged.
-    marked: bool,
+    /// The format of the store where the marker was there: then a commit may have been
+    /// acknowledged.
+    format: Option<u32>,
     /// Holds the lock.
     lock: File,
 }
@@ -49,12 +64,15 @@ impl Directory {
         // Before anything is put there, and again when nobody else can be making the store.
         inspect(path, backend)?;
         let lock = lock(path)?;
-        let marked = inspect(path, backend)?;
+        let format = inspect(path, backend)?;
+        if format.is_some() {
+            tidy(path).map_err(io("remove what restoring has left"))?;
+        }
         fs::create_dir_all(path.join(backend)).map_err(io("create the backend's folder"))?;
         Ok(Self {
             path: path.to_owned(),
             backend,
-            marked,
+            format,
             lock,
         })
     }
@@ -64,30 +82,8 @@ impl Directory {
         let Some((version, found)) = read_marker(path)? else {
             return Ok(None);
         };
-        check_version(path, version)?;
+        check_version(path, version, &found)?;
         Ok(Some(found))
-    }
-
-    /// Removes a store that was never completed; one that is not there is no error.
-    pub(crate) fn discard(path: &Path) -> Result<(), StorageError> {
-        if !path.exists() {
-            return Ok(());
-        }
-        let io = |source| StorageError::io(path, "list the directory", source);
-        for entry in fs::read_dir(path).map_err(io)? {
-            let name = entry.map_err(io)?.file_name();
-            if ![LOCK, FORMAT, FORMAT_NEW, "sled", "sqlite"]
-                .iter()
-                .any(|ours| name == *ours)
-            {
-                return Err(StorageError::NotAStore {
-                    dir: path.to_owned(),
-                });
-            }
-        }
-        let _lock = lock(path)?;
-        fs::remove_dir_all(path)
-            .map_err(|error| StorageError::io(path, "remove what was left here", error))
     }
 
     /// Where the backend keeps its files.
@@ -102,17 +98,18 @@ impl Directory {
 
     /// Whether the store was completely made before.
     pub(crate) fn is_marked(&self) -> bool {
-        self.marked
+        self.format.is_some()
     }
 
-    /// Says that the store is complete. To be called when the backend's files are durable and
-    /// before the first commit.
+    /// Says that the store is complete, and has the newest format. To be called when the backend's
+    /// files are durable and before the first commit.
     pub(crate) fn mark(&self) -> Result<(), StorageError> {
         let io = |attempt| move |source| StorageError::io(&self.path, attempt, source);
-        if !self.marked {
+        let newest = newest_format(self.backend);
+        if self.format != Some(newest) {
             let new = self.path.join(FORMAT_NEW);
             let mut file = File::create(&new).map_err(io("write the format"))?;
-            let text = format!("{MAGIC} {FORMAT_VERSION} {}\n", self.backend);
+            let text = format!("{MAGIC} {newest} {}\n", self.backend);
             file.write_all(text.as_bytes())
                 .map_err(io("write the format"))?;
             file.sync_all().map_err(io("sync the format"))?;
@@ -153,7 +150,7 @@ pub(crate) fn folder_bytes(path: &Path) -> u64 {
 }
 
 /// Makes a directory and those above it, each durable in the one that holds it.
-fn create_durably(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_durably(path: &Path) -> std::io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -168,11 +165,13 @@ fn create_durably(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Whether there is a complete store; an error when the directory is not ours to open.
-fn inspect(path: &Path, backend: &'static str) -> Result<bool, StorageError> {
+/// The format of a complete store; an error when the directory is not ours to open.
+fn inspect(path: &Path, backend: &'static str) -> Result<Option<u32>, StorageError> {
     match read_marker(path)? {
-        Some((version, found)) => check_marker(path, version, &found, backend).map(|()| true),
-        None => refuse_foreign(path, backend).map(|()| false),
+        Some((version, found)) => {
+            check_marker(path, version, &found, backend).map(|()| Some(version))
+        }
+        None => refuse_foreign(path, backend).map(|()| None),
     }
 }
 
@@ -193,14 +192,15 @@ fn read_marker(path: &Path) -> Result<Option<(u32, String)>, StorageError> {
     }
 }
 
-fn check_version(path: &Path, version: u32) -> Result<(), StorageError> {
-    if version <= FORMAT_VERSION {
+fn check_version(path: &Path, version: u32, backend: &str) -> Result<(), StorageError> {
+    let supported = newest_format(backend);
+    if version <= supported {
         return Ok(());
     }
     Err(StorageError::NewerFormat {
         dir: path.to_owned(),
         found: version,
-        supported: FORMAT_VERSION,
+        supported,
     })
 }
 
@@ -211,7 +211,7 @@ fn check_marker(
     wanted: &'static str,
 ) -> Result<(), StorageError> {
     // The version first: a newer program may have backends that this one has never heard of.
-    check_version(path, version)?;
+    check_version(path, version, found)?;
     if found != wanted {
         return Err(StorageError::OtherBackend {
             dir: path.to_owned(),
@@ -224,19 +224,54 @@ fn check_marker(
 
 /// Without a marker the directory must be empty, or hold what an interrupted creation leaves.
 fn refuse_foreign(path: &Path, backend: &str) -> Result<(), StorageError> {
-    let io = |source| StorageError::io(path, "list the directory", source);
-    for entry in fs::read_dir(path).map_err(io)? {
-        let name = entry.map_err(io)?.file_name();
+    for name in names_in(path)? {
+        let dir = path.to_owned();
+        if name == RESTORING {
+            return Err(StorageError::HalfRestored { dir });
+        }
         if ![LOCK, FORMAT_NEW, backend].iter().any(|ours| name == *ours) {
-            return Err(StorageError::NotAStore {
-                dir: path.to_owned(),
-            });
+            return Err(StorageError::NotAStore { dir });
         }
     }
     Ok(())
 }
 
-fn lock(path: &Path) -> Result<File, StorageError> {
+/// What is in a directory, but for what is in one that people call empty.
+pub(crate) fn names_in(path: &Path) -> Result<Vec<OsString>, StorageError> {
+    let io = |source| StorageError::io(path, "list the directory", source);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(io)? {
+        let name = entry.map_err(io)?.file_name();
+        if name != LOST_AND_FOUND {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Removes what is left of a restoration that was interrupted when the store was already whole:
+/// a folder with nothing but a lock in it, or the marker that is in its place by now.
+fn tidy(path: &Path) -> std::io::Result<()> {
+    let folder = path.join(RESTORING);
+    let names = match names_in(&folder) {
+        Ok(names) if folder.is_dir() => names,
+        _ => return Ok(()),
+    };
+    if names.iter().all(|name| name == LOCK || name == FORMAT) {
+        remove_folder(&folder)?;
+    }
+    Ok(())
+}
+
+/// Removes a folder with everything in it; one that is not there is no error.
+pub(crate) fn remove_folder(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+pub(crate) fn lock(path: &Path) -> Result<File, StorageError> {
     let io = |source| StorageError::io(path, "lock the directory", source);
     let name = path.join(LOCK);
     let mut options = File::options();
@@ -248,6 +283,13 @@ fn lock(path: &Path) -> Result<File, StorageError> {
         .open(&name)
         .map_err(io)?;
     match file.try_lock() {
+        // Whoever gave the directory up, after a restoration that failed, took its lock away.
+        Ok(()) if !has_name(&file, &name) => {
+            return Err(StorageError::Locked {
+                dir: path.to_owned(),
+                owner: String::new(),
+            });
+        }
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             // The owner may be about to write its number: then the text is left out.
@@ -265,6 +307,23 @@ fn lock(path: &Path) -> Result<File, StorageError> {
     file.set_len(0).map_err(io)?;
     writeln!(file, "{}", std::process::id()).map_err(io)?;
     Ok(file)
+}
+
+/// Whether an open file is still the one of this name.
+#[cfg(unix)]
+fn has_name(file: &File, name: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let same =
+        |one: &fs::Metadata, two: &fs::Metadata| one.ino() == two.ino() && one.dev() == two.dev();
+    file.metadata()
+        .and_then(|open| Ok(same(&open, &fs::metadata(name)?)))
+        .unwrap_or(false)
+}
+
+/// Open files keep their names.
+#[cfg(not(unix))]
+fn has_name(_: &File, _: &Path) -> bool {
+    true
 }
 
 #[cfg(test)]
@@ -306,7 +365,7 @@ mod tests {
     #[test]
     fn a_newer_format_and_another_backend_are_refused() {
         let temp = tempfile::tempdir().unwrap();
-        let newer = format!("partykit-store {} sled\n", FORMAT_VERSION + 1);
+        let newer = format!("partykit-store {} sled\n", newest_format("sled") + 1);
         fs::write(temp.path().join(FORMAT), newer).unwrap();
         let error = Directory::claim(temp.path(), "sled").unwrap_err();
         assert!(
@@ -336,12 +395,42 @@ mod tests {
     }
 
     #[test]
+    fn an_older_format_is_marked_anew_once_the_backend_has_upgraded_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let marker = temp.path().join(FORMAT);
+        fs::write(&marker, "partykit-store 1 sqlite\n").unwrap();
+        let directory = Directory::claim(temp.path(), "sqlite").unwrap();
+        assert!(directory.is_marked());
+        let text = || fs::read_to_string(&marker).unwrap();
+        assert_eq!(text(), "partykit-store 1 sqlite\n", "not before");
+        directory.mark().unwrap();
+        assert_eq!(text(), "partykit-store 2 sqlite\n");
+        fs::write(&marker, "partykit-store 3 sqlite\n").unwrap();
+        let error = Directory::backend_of(temp.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("format 3") && error.contains("up to 2"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn a_directory_with_other_files_is_left_alone() {
         let temp = tempfile::tempdir().unwrap();
         fs::write(temp.path().join("thesis.txt"), "do not touch").unwrap();
         let error = Directory::claim(temp.path(), "sled").unwrap_err();
         assert!(matches!(error, StorageError::NotAStore { .. }), "{error}");
         assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_file_system_puts_at_its_root_does_not_make_a_directory_full() {
+        let temp = tempfile::tempdir().unwrap();
+        fs::create_dir(temp.path().join(LOST_AND_FOUND)).unwrap();
+        Directory::claim(temp.path(), "sled")
+            .unwrap()
+            .mark()
+            .unwrap();
+        assert!(temp.path().join(LOST_AND_FOUND).exists());
     }
 
     #[test]

@@ -81,6 +81,23 @@ pub enum StorageError {
         /// Who wanted to open it.
         wanted: &'static str,
     },
+    /// An interrupted restoration is in the directory.
+    #[error(
+        "restoring a store into {dir} was interrupted; restore it again, which begins anew, or \
+         empty the directory"
+    )]
+    HalfRestored {
+        /// Where.
+        dir: PathBuf,
+    },
+    /// What is to be kept would be gone with the process.
+    #[error("the backend `{name}` keeps nothing; restore with one of: {durable}")]
+    KeepsNothing {
+        /// As asked for.
+        name: String,
+        /// Those which keep what they are given.
+        durable: &'static str,
+    },
     /// There is nothing to work on.
     #[error("there is no store in {dir}")]
     NoStore {
@@ -92,6 +109,14 @@ pub enum StorageError {
     NotEmpty {
         /// Where.
         dir: PathBuf,
+    },
+    /// There is nothing at a path that was given.
+    #[error("there is no {what} {}", .path.display())]
+    Missing {
+        /// What should be there.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
     },
     /// The file is something else.
     #[error("{file} is no backup of a store")]
@@ -134,6 +159,26 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// Whether something else has to be asked for, another directory, file or backend, before this
+    /// can go well; the other errors are failures.
+    #[must_use]
+    pub fn is_a_mistake(&self) -> bool {
+        use std::io::ErrorKind::{IsADirectory, NotADirectory};
+        match self {
+            Self::UnknownBackend { .. }
+            | Self::OtherBackend { .. }
+            | Self::KeepsNothing { .. }
+            | Self::NoStore { .. }
+            | Self::NotAStore { .. }
+            | Self::NotEmpty { .. }
+            | Self::Missing { .. }
+            | Self::NoBackup { .. }
+            | Self::Upkeep(partykit_core::UpkeepError::Exists(_)) => true,
+            Self::Io { source, .. } => matches!(source.kind(), IsADirectory | NotADirectory),
+            _ => false,
+        }
+    }
+
     /// Sorts an error of the file system.
     pub(crate) fn io(dir: &std::path::Path, attempt: &'static str, source: std::io::Error) -> Self {
         use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};

@@ -1,9 +1,10 @@
 //! Where scripted guests come from, and how many there are.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use partykit_core::{Guest, GuestError, GuestFactory, RoomApi};
+use partykit_core::{ConnectionHandle, Guest, GuestError, GuestFactory, RoomApi};
 
 use super::guest::FakeGuest;
 
@@ -22,6 +23,8 @@ pub struct FakeFactory {
     pub started: AtomicU64,
     /// How many of them exist.
     pub alive: Arc<AtomicU64>,
+    /// The connections that the guest has among its own.
+    pub members: Arc<Mutex<BTreeSet<ConnectionHandle>>>,
 }
 
 impl FakeFactory {
@@ -63,6 +66,7 @@ impl GuestFactory for FakeFactory {
             scripts,
             on_alarm,
             self.alive.clone(),
+            self.members.clone(),
         )))
     }
 }

@@ -24,9 +24,9 @@
 //! query of its URL; on-start, on-close and on-alarm run the factory's. A call that is refused is
 //! logged.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use partykit_core::{
@@ -46,6 +46,7 @@ pub struct FakeGuest {
     on_close: String,
     on_alarm: Arc<Mutex<String>>,
     alive: Arc<AtomicU64>,
+    members: Arc<Mutex<BTreeSet<ConnectionHandle>>>,
     start: Option<EventId>,
     alarm: Option<EventId>,
     held: Vec<(EventId, bool)>,
@@ -62,6 +63,7 @@ pub struct FakeGuest {
 impl Drop for FakeGuest {
     fn drop(&mut self) {
         self.alive.fetch_sub(1, Ordering::Relaxed);
+        self.members().clear();
     }
 }
 
@@ -81,6 +83,9 @@ impl Guest for FakeGuest {
         let mut end = End::Settle;
         for command in script.split(';').filter(|command| !command.is_empty()) {
             self.run(command, sender, api, &mut end, &mut answer)?;
+        }
+        if let (Event::Connect { client, .. }, End::Throw(_)) = (event, &end) {
+            self.members().remove(&client.handle);
         }
         if let Some(event) = event.id() {
             self.finish(event, is_request, end, answer, api);
@@ -126,6 +131,7 @@ impl FakeGuest {
         scripts: [String; 2],
         on_alarm: Arc<Mutex<String>>,
         alive: Arc<AtomicU64>,
+        members: Arc<Mutex<BTreeSet<ConnectionHandle>>>,
     ) -> Self {
         let [on_start, on_close] = scripts;
         Self {
@@ -133,6 +139,7 @@ impl FakeGuest {
             on_close,
             on_alarm,
             alive,
+            members,
             start: None,
             alarm: None,
             held: Vec::new(),
@@ -144,6 +151,10 @@ impl FakeGuest {
             pumps: Pumps::default(),
             sections: Vec::new(),
         }
+    }
+
+    fn members(&self) -> MutexGuard<'_, BTreeSet<ConnectionHandle>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(
@@ -161,6 +172,9 @@ impl FakeGuest {
                 client, request, ..
             } => {
                 let accepted = api.accept(client.handle, Vec::new());
+                if accepted.is_ok() {
+                    self.members().insert(client.handle);
+                }
                 let script = accepted.map(|()| query(&request.url));
                 (script.unwrap_or_default(), Some(client.handle), false)
             }
@@ -172,6 +186,7 @@ impl FakeGuest {
                 false,
             ),
             Event::Close { client, info, .. } => {
+                self.members().remove(&client.handle);
                 api.log(
                     LogLevel::Info,
                     format!("closed {} {}", client.id, info.code),

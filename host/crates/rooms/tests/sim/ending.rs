@@ -1,6 +1,8 @@
 //! How a run ends: everything comes to rest, then everybody leaves or the host stops, and nothing
 //! may be left.
 
+use std::collections::BTreeSet;
+
 use partykit_rooms::Input;
 
 use crate::simulation::Simulation;
@@ -63,6 +65,13 @@ impl Simulation {
         }
         self.check_closes();
         self.check_alarm_has_fired();
+        let members = self.room.factory.members.lock().unwrap().clone();
+        let living: BTreeSet<_> = self.living().into_iter().collect();
+        let same = members == living && self.room.room.connection_count() == living.len();
+        self.check(
+            same,
+            "guest and room have the same connections, and no others",
+        );
     }
 
     fn check_closes(&self) {

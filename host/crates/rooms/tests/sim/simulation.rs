@@ -24,6 +24,10 @@ pub(crate) struct Client {
     pub(crate) sent: Vec<u64>,
     pub(crate) received: Vec<u64>,
     pub(crate) closed_events: u32,
+    /// What its onConnect writes, so that the handshake must not be answered before; and what is
+    /// written before the room closes it.
+    pub(crate) joins_with: Option<u64>,
+    pub(crate) leaves_with: Option<u64>,
 }
 
 pub(crate) struct Simulation {
@@ -139,9 +143,11 @@ impl Simulation {
     }
 
     fn connect(&mut self) {
+        let number = self.next_number();
+        let joins = format!("put w{number} yes");
         let script = self.one_of(&[
             "",
-            "put joined yes",
+            &joins,
             "hold",
             "timer 10 all hi",
             "throw no",
@@ -151,7 +157,11 @@ impl Simulation {
         self.note(format!("connect {name} {script}"));
         // The handle is known only after the step, whose actions may name it.
         let handle = self.room.connect(&name, script);
-        self.clients.insert(handle, Client::default());
+        let client = Client {
+            joins_with: (script == joins).then_some(number),
+            ..Client::default()
+        };
+        self.clients.insert(handle, client);
     }
 
     fn message(&mut self) {
@@ -159,7 +169,7 @@ impl Simulation {
         let number = self.next_number();
         // The answer names a number that must be durable by then.
         let write = format!("put w{number} yes;put last {number}");
-        let script = match self.random.below(29) {
+        let script = match self.random.below(30) {
             0..8 => format!("{write};echo n {number}"),
             8..12 => format!("get last;echo n {number}"),
             12..14 => format!("{write};all last {number};echo n {number}"),
@@ -179,6 +189,7 @@ impl Simulation {
             ),
             26 => format!("{};echo n {number}", alarms::delete()),
             27 => format!("echo n {number};release;trap"),
+            28 => format!("{write};close 4002 bye"),
             _ => format!("hold;echo n {number}"),
         };
         self.note(format!("message {handle} {script}"));
@@ -187,6 +198,9 @@ impl Simulation {
         }
         if let Some(client) = self.clients.get_mut(&handle) {
             client.sent.push(number);
+            if script.ends_with("close 4002 bye") {
+                client.leaves_with.get_or_insert(number);
+            }
         }
         self.room.message(handle, &script);
     }
@@ -230,7 +244,18 @@ impl Simulation {
         self.bodies.begin_upload(exchange, script, pieces);
     }
 
+    /// One whose handshake is not answered goes without a word.
+    fn newcomer_leaves(&mut self) {
+        let mut waiting = self.clients.iter().filter(|(_, c)| !c.answered && !c.ended);
+        if let Some(handle) = waiting.next().map(|(handle, _)| *handle) {
+            self.client_leaves(handle, 1006);
+        }
+    }
+
     fn leave(&mut self) {
+        if self.random.below(4) == 0 {
+            return self.newcomer_leaves();
+        }
         let Some(handle) = self.pick() else { return };
         // 1013 and 1006: the driver has closed a reader that was too slow, or lost it.
         match self.random.below(4) {

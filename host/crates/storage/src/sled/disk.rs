@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ::sled::{Config, Error, Tree};
 
-use super::shared::guarded;
+use super::shared::{Shared, guarded};
 use super::value::{TREE_KEY_BYTES_MAX, TREE_VALUE_BYTES_MAX};
 use crate::directory::{Directory, sync_directory, sync_files};
 use crate::{SledOptions, StorageError};
@@ -53,7 +53,7 @@ impl Disk {
     pub(super) fn open(
         directory: &Directory,
         options: &SledOptions,
-    ) -> Result<(Self, Tree), StorageError> {
+    ) -> Result<(Self, Shared), StorageError> {
         let path = directory.backend_dir();
         wait_for_lock(directory, &path.join("db"))?;
         remove_unfinished(&path)
@@ -75,11 +75,12 @@ impl Disk {
             opened => opened,
         };
         let tree = opened.map_err(|error| open_error(directory, error))?;
+        let shared = Shared::new(tree);
         let open = File::options().read(true).write(true).open(path.join("db"));
         let log =
             open.map_err(|error| StorageError::io(directory.path(), "open sled's log", error))?;
         let syncs = options.syncs;
-        Ok((Self { log, syncs }, tree))
+        Ok((Self { log, syncs }, shared))
     }
 
     /// Waits until everything that sled has written to its log is on the disk.

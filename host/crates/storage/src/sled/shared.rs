@@ -33,7 +33,7 @@ impl Shared {
         }
     }
 
-    /// Works with the tree for a reader.
+    /// Works with the tree, and makes what sled says an error of reading.
     pub(super) fn read<T>(
         &self,
         work: impl FnOnce(&Tree) -> Result<T, Error>,
@@ -60,6 +60,13 @@ impl Shared {
             });
             drop(dropped);
         }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Also of a store that could not be opened after all.
+        self.end("the store is closed");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ::sled::{Batch, Error, Tree};
+use ::sled::{Batch, Error};
 use parking_lot::Mutex;
 use partykit_core::{
     BackupReport, CheckReport, CommitError, CommitSeq, Compaction, ReadError, RoomAlarm, RoomBatch,
@@ -51,12 +51,12 @@ struct Writer {
 impl SledStore {
     pub(crate) fn open(options: &SledOptions) -> Result<Self, StorageError> {
         let directory = Directory::claim(&options.dir, "sled")?;
-        let (disk, tree) = Disk::open(&directory, options)?;
-        let run = begin_run(&directory, &tree)?;
+        let (disk, shared) = Disk::open(&directory, options)?;
+        let run = begin_run(&directory, &shared)?;
         disk.sync_files(&directory)?;
         directory.mark()?;
         Ok(Self {
-            shared: Arc::new(Shared::new(tree)),
+            shared: Arc::new(shared),
             writer: Mutex::new(Writer {
                 next: run << RUN_SHIFT,
                 disk,
@@ -192,12 +192,14 @@ impl Drop for SledStore {
 }
 
 /// Counts the opening, durably once the files are synced.
-fn begin_run(directory: &Directory, tree: &Tree) -> Result<u64, StorageError> {
+fn begin_run(directory: &Directory, shared: &Shared) -> Result<u64, StorageError> {
     let damaged = |what: String| StorageError::Corrupt {
         dir: directory.path().to_owned(),
         what,
     };
-    let last = guarded(|| tree.get(RUN_KEY)).map_err(|error| damaged(error.to_string()))?;
+    let last = shared
+        .read(|tree| tree.get(RUN_KEY))
+        .map_err(|error| damaged(error.to_string()))?;
     let run = match last.map(|last| last.as_ref().try_into().map(u64::from_be_bytes)) {
         Some(Ok(last)) => last + 1,
         Some(Err(_)) => return Err(damaged("its count of openings is unreadable".to_owned())),
@@ -206,7 +208,7 @@ fn begin_run(directory: &Directory, tree: &Tree) -> Result<u64, StorageError> {
         }
         None => 1,
     };
-    let counted = guarded(|| {
+    let counted = shared.read(|tree| {
         tree.insert(RUN_KEY, &run.to_be_bytes())?;
         tree.flush()
     });

@@ -1,7 +1,7 @@
 //! The SQLite backend: how each promise of [`partykit_core::Store`] is kept.
 //!
-//! One database with one table: raw key (see `key` and `alarm`), a checksum, the value. WAL mode,
-//! one writing connection for the committing thread, a few reading ones for everybody else.
+//! One database: raw keys (see `key` and `alarm`), checksums, values (see `entry`). WAL mode, one
+//! writing connection for the committing thread, a few reading ones for everybody else.
 //!
 //! - *Durable when `commit` returns*: a group is one transaction, `synchronous=FULL` syncs the WAL
 //!   before COMMIT returns, and SQLite syncs the folder when it has made a WAL. Schema and folders
@@ -18,7 +18,8 @@
 //! - *A full disk* leaves the transaction undone: its last frame is missing, so the WAL does not
 //!   count it. Space is looked at before, so that this is rare.
 //! - *Damage is noticed*: each value has a checksum, since SQLite has none for its pages; damage
-//!   of one room's pages does not keep others from being read.
+//!   of one room's pages does not keep others from being read, nor from being written: a group that
+//!   meets it is rolled back and begun again without that room.
 //!
 //! The WAL is copied into the database by the committing thread when it has grown to
 //! `checkpoint_bytes`. A reading transaction that stays open (a backup) keeps it from being begun
@@ -28,6 +29,7 @@
 //! takes away all locks of a process on a file when it closes any descriptor of it.
 
 mod database;
+mod entry;
 mod reader;
 mod shared;
 mod store;

@@ -1,5 +1,6 @@
 //! The store itself: opening, committing, closing. See the folder's page for the promises.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,13 +11,14 @@ use partykit_core::{
 };
 use rusqlite::{Connection, Error, ErrorCode, Transaction, TransactionBehavior};
 
-use super::database::{self, Writing, is_damage, upkeep_error};
-use super::reader::{SqliteReader, chunk, first_key};
+use super::database::{self, Writing, is_damage, is_of_a_room, upkeep_error};
+use super::entry::{chunk, first_key};
+use super::reader::SqliteReader;
 use super::shared::Shared;
 use super::upkeep::{self, Beside};
 use super::write;
 use crate::alarm;
-use crate::batch::{Applied, Group, only};
+use crate::batch::{Applied, Group, RoomWrites, only};
 use crate::directory::Directory;
 use crate::listing;
 use crate::space::Need;
@@ -28,6 +30,11 @@ const RUN_SHIFT: u32 = 40;
 
 /// The WAL has a group's pages, and then the database too.
 const WRITE_AMPLIFICATION: u64 = 2;
+
+/// So many rooms of a group are left out, one after the other, before the rest is written room by
+/// room, each with a sync of its own. Damage is mostly of one room or two; many that share a page
+/// of small values should not make a group be begun again for each of them.
+const LEFT_OUT_MAX: usize = 8;
 
 pub(crate) struct SqliteStore {
     shared: Arc<Shared>,
@@ -42,6 +49,29 @@ struct Writer {
     next: u64,
     /// None when the store is closed.
     open: Option<(Writing, Directory)>,
+}
+
+/// Why a transaction was not committed.
+enum Failed {
+    /// Because of what was to be written. It was rolled back.
+    Work(Error),
+    /// Because of something else.
+    Store(CommitError),
+}
+
+impl From<CommitError> for Failed {
+    fn from(error: CommitError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Failed> for CommitError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Work(error) => undone(&error),
+            Failed::Store(error) => error,
+        }
+    }
 }
 
 impl SqliteStore {
@@ -71,41 +101,92 @@ impl SqliteStore {
     /// Makes a group durable.
     fn write(&self, writer: &mut Writer, group: &mut Group) -> Result<Applied, CommitError> {
         self.check_open()?;
-        // What only deletes is not held back by a disk that is nearly full: that is how it becomes
-        // less so.
-        if group.grows() {
-            let need = Need {
-                bytes: group.bytes,
-                amplification: WRITE_AMPLIFICATION,
-                free_bytes_min: self.free_bytes_min,
-            };
-            need.check(&self.dir)?;
+        let mut rooms = std::mem::take(&mut group.rooms);
+        let mut refused = BTreeMap::new();
+        if rooms.values().any(RoomWrites::grows)
+            && let Err(error) = self.space_for(group.bytes)
+        {
+            // Rooms that only delete are not held back by a disk that is nearly full: that is how
+            // it becomes less so.
+            rooms.retain(|names, room| {
+                let fits = !room.grows();
+                if !fits {
+                    refused.insert(names.clone(), error.clone());
+                }
+                fits
+            });
         }
-        let rooms = std::mem::take(&mut group.rooms);
-        let first = self.transact(writer, group.len(), |transaction| {
-            let mut rooms = rooms.iter();
-            rooms.try_for_each(|(names, room)| write::room(transaction, names, room))
-        })?;
-        Ok(Applied::whole(first))
+        let mut applied = self.write_rooms(writer, group.len(), rooms)?;
+        applied.refused.append(&mut refused);
+        Ok(applied)
+    }
+
+    /// Whether there is enough space on the disk.
+    fn space_for(&self, bytes: u64) -> Result<(), CommitError> {
+        let need = Need {
+            bytes,
+            amplification: WRITE_AMPLIFICATION,
+            free_bytes_min: self.free_bytes_min,
+        };
+        need.check(&self.dir)
+    }
+
+    /// Writes rooms with one sync. One that cannot be written is left out and the others begun
+    /// again: after it has met damage SQLite writes nothing more in that transaction, so there is
+    /// no going back within it.
+    fn write_rooms(
+        &self,
+        writer: &mut Writer,
+        places: u64,
+        mut rooms: BTreeMap<Vec<u8>, RoomWrites>,
+    ) -> Result<Applied, CommitError> {
+        let mut refused = BTreeMap::new();
+        while refused.len() <= LEFT_OUT_MAX {
+            let mut at = Vec::new();
+            let done = self.transact(writer, places, |transaction| {
+                rooms.iter().try_for_each(|(names, room)| {
+                    write::room(transaction, names, room).inspect_err(|_| at.clone_from(names))
+                })
+            });
+            match done {
+                Ok(first) => return Ok(Applied { first, refused }),
+                Err(Failed::Work(error)) if is_of_a_room(&error) => {
+                    rooms.remove(&at);
+                    refused.insert(at, undone(&error));
+                }
+                Err(failed) => return Err(failed.into()),
+            }
+        }
+        for (names, room) in &rooms {
+            let work = |transaction: &Transaction<'_>| write::room(transaction, names, room);
+            if let Err(failed) = self.transact(writer, 0, work) {
+                refused.insert(names.clone(), failed.into());
+            }
+        }
+        let first = writer.next;
+        writer.next += places;
+        Ok(Applied { first, refused })
     }
 
     /// Runs one transaction, durable when this returns, that takes so many places in the sequence.
+    /// Returns the first of them.
     fn transact(
         &self,
         writer: &mut Writer,
         places: u64,
         work: impl FnOnce(&Transaction<'_>) -> Result<(), Error>,
-    ) -> Result<u64, CommitError> {
+    ) -> Result<u64, Failed> {
         self.check_open()?;
         let closed = || CommitError::Io("the store is closed".to_owned());
         let (writing, _) = writer.open.as_mut().ok_or_else(closed)?;
         let begun = TransactionBehavior::Immediate;
         let begun = writing.connection.transaction_with_behavior(begun);
         let transaction = begun.map_err(|error| undone(&error))?;
-        work(&transaction).map_err(|error| undone(&error))?;
+        // What fails here is rolled back when the transaction is dropped.
+        work(&transaction).map_err(Failed::Work)?;
         let committed = transaction.commit();
         if let Err(error) = committed {
-            return Err(self.failed_commit(&writing.connection, &error));
+            return Err(self.failed_commit(&writing.connection, &error).into());
         }
         // What the WAL has is durable whether it can be copied or not.
         if let Err(error) = writing.checkpoint()

@@ -144,7 +144,8 @@ fn named(file: BufWriter<NamedTempFile>, path: &Path) -> io::Result<()> {
     sync_directory(folder_of(path))
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// Where a file lies or will lie.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -171,7 +172,10 @@ pub(crate) struct Entries {
 
 impl Entries {
     pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
-        let file = File::open(path).map_err(|source| unreadable(path, source))?;
+        let file = File::open(path).map_err(|source| match source.kind() {
+            ErrorKind::NotFound => missing("backup", path),
+            _ => unreadable(path, source),
+        })?;
         let mut file = BufReader::with_capacity(1 << 16, file);
         let mut head = Vec::new();
         let mut reading = Read::take(&mut file, HEAD_BYTES_MAX);
@@ -295,6 +299,11 @@ fn split_entry(entry: &[u8]) -> Option<(Vec<u8>, Bytes)> {
     let (len, rest) = entry.split_first_chunk()?;
     let (key, value) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
     Some((key.to_vec(), Bytes::copy_from_slice(value)))
+}
+
+pub(crate) fn missing(what: &'static str, path: &Path) -> StorageError {
+    let path = path.to_owned();
+    StorageError::Missing { what, path }
 }
 
 fn unreadable(path: &Path, source: io::Error) -> StorageError {

@@ -13,6 +13,7 @@ use crate::StorageError;
 use crate::config::{StorageConfig, open};
 use crate::directory::Directory;
 use crate::sqlite::Beside;
+use crate::upkeep::archive::{folder_of, missing};
 
 /// A store, by the way in which it can be reached.
 enum Reached {
@@ -50,6 +51,10 @@ pub fn check(dir: &Path) -> Result<CheckReport, StorageError> {
 /// # Errors
 /// There is no store, it is in use, it cannot be read, or the file exists or cannot be written.
 pub fn backup(dir: &Path, file: &Path) -> Result<BackupReport, StorageError> {
+    let folder = folder_of(file);
+    if !folder.exists() {
+        return Err(missing("folder", folder));
+    }
     let report = match reach(dir)? {
         Reached::Beside(store) => store.backup(file),
         Reached::Owned(store) => closing(&*store, |store| store.backup(file)),

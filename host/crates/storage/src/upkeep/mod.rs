@@ -4,6 +4,7 @@
 mod alarms;
 mod archive;
 mod by_directory;
+mod place;
 mod restore;
 mod tally;
 

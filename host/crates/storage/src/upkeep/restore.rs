@@ -1,11 +1,9 @@
 //! Makes a new store of a backup.
 //!
-//! The whole file is checked before anything is made. The store is built beside its place and
-//! gets its name when it is complete: one that was interrupted is never taken for a store.
+//! The whole file is checked before anything is made. What is built is no store before it is
+//! complete (`place`): one that was interrupted is never taken for one.
 
-use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,15 +13,12 @@ use super::archive::Entries;
 use crate::StorageError;
 use crate::alarm::{self, ALARM};
 use crate::config::{StorageConfig, open};
-use crate::directory::{Directory, sync_directory};
 use crate::key::{room_of, shown, split};
 use crate::upkeep::Tally;
+use crate::upkeep::place::Place;
 
 /// Written at once: large enough that syncs do not count, small against any memory.
 const GROUP_BYTES: usize = 4 * 1024 * 1024;
-
-/// While it is not complete.
-const SUFFIX: &str = ".restoring";
 
 /// What was restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,36 +37,22 @@ pub struct RestoreReport {
 /// or not exist. Durable when this returns.
 ///
 /// # Errors
-/// The file is no whole backup, there is something in the directory, or the disk failed; the
-/// directory is as it was.
+/// The file is no whole backup, there is something in the directory, the backend keeps nothing, or
+/// the disk failed; the directory is as it was.
 pub fn restore(file: &Path, dir: &Path, backend: &str) -> Result<RestoreReport, StorageError> {
+    if StorageConfig::named(backend, dir)? == StorageConfig::Memory {
+        return Err(StorageError::KeepsNothing {
+            name: backend.to_owned(),
+            durable: StorageConfig::DURABLE,
+        });
+    }
     for entry in Entries::open(file)? {
         entry?;
     }
-    refuse_what_is_there(dir)?;
-    let building = beside(dir);
-    // What an interrupted one has left; one that runs has locked it.
-    Directory::discard(&building)?;
-    let report = build(file, &building, backend).inspect_err(|_| {
-        drop(Directory::discard(&building));
-    })?;
-    let io = |attempt| move |source| StorageError::io(dir, attempt, source);
-    fs::rename(&building, dir).map_err(io("give the restored store its name"))?;
-    sync_directory(parent(dir)).map_err(io("sync the folder of the store"))?;
+    let place = Place::take(dir)?;
+    let report = build(file, &place.folder(), backend)?;
+    place.complete(backend)?;
     Ok(report)
-}
-
-fn refuse_what_is_there(dir: &Path) -> Result<(), StorageError> {
-    match fs::read_dir(dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(StorageError::io(dir, "look into the directory", error)),
-        Ok(mut entries) => match entries.next() {
-            None => Ok(()),
-            Some(_) => Err(StorageError::NotEmpty {
-                dir: dir.to_owned(),
-            }),
-        },
-    }
 }
 
 fn build(file: &Path, dir: &Path, backend: &str) -> Result<RestoreReport, StorageError> {
@@ -151,17 +132,4 @@ fn failed(reason: String) -> StorageError {
         attempt: "write the restored store".to_owned(),
         reason,
     })
-}
-
-fn beside(dir: &Path) -> PathBuf {
-    let mut name: OsString = dir.file_name().unwrap_or_default().to_owned();
-    name.push(SUFFIX);
-    dir.with_file_name(name)
-}
-
-fn parent(dir: &Path) -> &Path {
-    match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }

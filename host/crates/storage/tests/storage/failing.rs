@@ -36,7 +36,7 @@ const BACKENDS: [Backend; 2] = [
 ];
 
 /// A folder of a test, by the name that the system knows it by.
-fn folder() -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn folder() -> (tempfile::TempDir, PathBuf) {
     let temp = tempfile::tempdir().unwrap();
     let path = temp.path().canonicalize().unwrap();
     (temp, path)
@@ -93,6 +93,26 @@ fn a_failed_sync_stops_the_store_and_leaves_the_batch_open() {
         drop(store);
         let value = get(&*open(&dir), &room, "k").unwrap();
         assert!(value == "1" || value == "2", "{name}: {value:?}");
+    }
+}
+
+#[test]
+fn a_store_that_cannot_be_synced_while_it_opens_is_an_error_and_not_a_panic() {
+    for name in ["sled", "sqlite"] {
+        let (_temp, dir) = folder();
+        let config = StorageConfig::named(name, dir.join("store")).unwrap();
+        fail(
+            Failing::Sync,
+            &dir.join("store").join(name),
+            libc::EIO,
+            None,
+        );
+        let error = open(&config).err().unwrap();
+        assert!(matches!(error, StorageError::Io { .. }), "{name}: {error}");
+        recorder::mend(&dir);
+        let store = open(&config).unwrap();
+        commit(&*store, &room("r"), "1").unwrap();
+        store.close().unwrap();
     }
 }
 
@@ -237,10 +257,10 @@ fn on_a_disk_that_is_really_full_everything_acknowledged_stays() {
 }
 
 /// A file system in memory of so many MiB, unmounted at the end.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(dir: &Path, mib: u32) -> Option<Self> {
+    pub(crate) fn mount(dir: &Path, mib: u32) -> Option<Self> {
         let disk = Self(dir.to_owned());
         let size = format!("size={mib}m");
         let options = ["-t", "tmpfs", "-o", size.as_str(), "tmpfs"];
@@ -296,7 +316,7 @@ fn a_directory_that_may_not_be_written_is_refused_with_what_to_do() {
 }
 
 /// Where these bytes are in a file.
-fn find(file: &Path, bytes: &[u8]) -> u64 {
+pub(crate) fn find(file: &Path, bytes: &[u8]) -> u64 {
     let contents = fs::read(file).unwrap();
     let found = contents
         .windows(bytes.len())
@@ -304,7 +324,7 @@ fn find(file: &Path, bytes: &[u8]) -> u64 {
     found.unwrap() as u64
 }
 
-fn overwrite(file: &Path, at: u64, bytes: &[u8]) {
+pub(crate) fn overwrite(file: &Path, at: u64, bytes: &[u8]) {
     let mut file = fs::File::options().write(true).open(file).unwrap();
     file.seek(SeekFrom::Start(at)).unwrap();
     file.write_all(bytes).unwrap();

@@ -12,12 +12,17 @@ mod backends;
 mod committing;
 mod crash;
 #[cfg(target_os = "linux")]
+mod damage;
+#[cfg(target_os = "linux")]
 mod failing;
 mod opening;
 #[cfg(target_os = "linux")]
 mod power;
 #[cfg(target_os = "linux")]
+mod reads;
+#[cfg(target_os = "linux")]
 mod recorder;
+mod restoring;
 #[cfg(target_os = "linux")]
 mod syncs;
 #[cfg(target_os = "linux")]

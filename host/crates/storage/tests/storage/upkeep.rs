@@ -55,7 +55,7 @@ fn contents(store: &dyn Store) -> Contents {
     (rooms.map(of_room).collect(), pending(store))
 }
 
-fn restored(file: &Path, dir: &Path, backend: &str) -> Arc<dyn Store> {
+pub(crate) fn restored(file: &Path, dir: &Path, backend: &str) -> Arc<dyn Store> {
     upkeep::restore(file, dir, backend).unwrap();
     open(&StorageConfig::named(backend, dir).unwrap()).unwrap()
 }
@@ -171,13 +171,11 @@ fn nothing_is_overwritten() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
     fs::remove_file(&file).unwrap();
     store.backup(&file).unwrap();
-    let error = upkeep::restore(&file, temp.path(), "sqlite").unwrap_err();
-    assert!(matches!(error, StorageError::NotEmpty { .. }), "{error}");
     let nowhere = temp.path().join("no/such/folder");
     assert!(store.backup(&nowhere.join("backup")).is_err());
 }
 
-fn backup_file(dir: &Path) -> (PathBuf, Vec<u8>) {
+pub(crate) fn backup_file(dir: &Path) -> (PathBuf, Vec<u8>) {
     let (store, file) = (memory(), dir.join("backup"));
     let writes = (0..20)
         .map(|key| put(&key.to_string(), vec![key; 50]))
@@ -249,31 +247,6 @@ fn a_newer_backup_and_something_else_are_told_apart() {
     );
     assert!(told("SQLite format 3\0").contains("is no backup of a store"));
     assert!(told("").contains("is no backup of a store"));
-}
-
-#[test]
-fn an_interrupted_restore_is_begun_again_and_one_that_runs_is_left_alone() {
-    let temp = tempfile::tempdir().unwrap();
-    let (file, _) = backup_file(temp.path());
-    let dir = temp.path().join("store");
-    let unfinished = temp.path().join("store.restoring");
-    let running = sqlite(&unfinished);
-    let error = upkeep::restore(&file, &dir, "sqlite").unwrap_err();
-    assert!(matches!(error, StorageError::Locked { .. }), "{error}");
-    running.close().unwrap();
-    drop(running);
-    let store = restored(&file, &dir, "sqlite");
-    assert_eq!(store.stats().unwrap().keys, 20);
-    assert!(!unfinished.exists());
-    // What is not ours is not removed.
-    fs::create_dir(&unfinished).unwrap();
-    fs::write(unfinished.join("thesis.txt"), "").unwrap();
-    let error = upkeep::restore(&file, &temp.path().join("store"), "sqlite");
-    assert!(
-        matches!(error, Err(StorageError::NotEmpty { .. })),
-        "{error:?}"
-    );
-    assert!(unfinished.join("thesis.txt").exists());
 }
 
 #[test]

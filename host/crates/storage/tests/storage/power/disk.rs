@@ -5,6 +5,7 @@
 //! ([`Fate`]). The names of one folder arrive in their order, as journals of file systems have it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -59,24 +60,28 @@ struct Contents {
     mapped: bool,
 }
 
-/// An entry of a folder: a file by its index, or a folder.
+/// An entry of a folder: a file or a folder, by its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Node {
     File(usize),
-    Folder,
+    Folder(usize),
 }
 
 #[derive(Debug, Clone)]
 enum Naming {
-    Put(PathBuf, Node),
-    Remove(PathBuf),
+    Put(OsString, Node),
+    Remove(OsString),
 }
 
+/// Names within one folder, whatever its own is.
 #[derive(Default)]
 struct Folder {
-    durable: BTreeMap<PathBuf, Node>,
+    durable: BTreeMap<OsString, Node>,
     pending: Vec<Naming>,
 }
+
+/// The folder that is watched.
+const ROOT: usize = 0;
 
 /// A disk while the calls of a trace arrive.
 pub(crate) struct Disk {
@@ -86,14 +91,14 @@ pub(crate) struct Disk {
     by_id: HashMap<FileId, usize>,
     /// The names as a running process sees them.
     names: BTreeMap<PathBuf, Node>,
-    folders: BTreeMap<PathBuf, Folder>,
+    folders: Vec<Folder>,
     /// What each sync under way will have made durable.
     syncs: HashMap<u64, Covered>,
 }
 
 enum Covered {
     File(usize, usize),
-    Folder(PathBuf, usize),
+    Folder(usize, usize),
 }
 
 impl Disk {
@@ -104,30 +109,43 @@ impl Disk {
             files: Vec::new(),
             by_id: HashMap::new(),
             names: BTreeMap::new(),
-            folders: BTreeMap::from([(root.to_owned(), Folder::default())]),
+            folders: vec![Folder::default()],
             syncs: HashMap::new(),
         };
-        disk.take_in(root);
+        disk.take_in(root, ROOT);
         disk
     }
 
-    fn take_in(&mut self, folder: &Path) {
+    fn take_in(&mut self, path: &Path, folder: usize) {
         use std::os::unix::fs::MetadataExt;
-        for entry in fs::read_dir(folder).unwrap() {
+        for entry in fs::read_dir(path).unwrap() {
             let entry = entry.unwrap();
             let (path, found) = (entry.path(), entry.metadata().unwrap());
             let node = if found.is_dir() {
-                self.folders.insert(path.clone(), Folder::default());
-                self.take_in(&path);
-                Node::Folder
+                let index = self.new_folder();
+                self.take_in(&path, index);
+                Node::Folder(index)
             } else {
                 let index = self.new_file(FileId(found.ino()));
                 self.files[index].durable = fs::read(&path).unwrap();
                 Node::File(index)
             };
-            self.names.insert(path.clone(), node);
-            let holder = self.folders.get_mut(folder).unwrap();
-            holder.durable.insert(path, node);
+            self.folders[folder].durable.insert(entry.file_name(), node);
+            self.names.insert(path, node);
+        }
+    }
+
+    fn new_folder(&mut self) -> usize {
+        self.folders.push(Folder::default());
+        self.folders.len() - 1
+    }
+
+    /// The folder of that name now.
+    fn folder(&self, path: &Path) -> Option<usize> {
+        match self.names.get(path) {
+            _ if path == self.root => Some(ROOT),
+            Some(Node::Folder(index)) => Some(*index),
+            _ => None,
         }
     }
 
@@ -142,8 +160,8 @@ impl Disk {
         match event {
             Event::Change { path, file, change } => self.change(path, *file, change),
             Event::SyncBegins { id, path, file } => {
-                let covered = if let Some(folder) = self.folders.get(path) {
-                    Some(Covered::Folder(path.clone(), folder.pending.len()))
+                let covered = if let Some(folder) = self.folder(path) {
+                    Some(Covered::Folder(folder, self.folders[folder].pending.len()))
                 } else {
                     let index = file.and_then(|file| self.by_id.get(&file).copied());
                     index.map(|index| Covered::File(index, self.files[index].pending.len()))
@@ -154,7 +172,7 @@ impl Disk {
             }
             Event::SyncEnds { id } => match self.syncs.remove(id) {
                 Some(Covered::File(index, count)) => self.sync_file(index, count),
-                Some(Covered::Folder(path, count)) => self.sync_folder(&path, count),
+                Some(Covered::Folder(index, count)) => self.sync_folder(index, count),
                 None => {}
             },
             Event::Mark(_) => {}
@@ -178,14 +196,15 @@ impl Disk {
                 self.put(path, Node::File(index));
             }
             (Change::MakeFolder, _) => {
-                self.folders.insert(path.to_owned(), Folder::default());
-                self.put(path, Node::Folder);
+                let index = self.new_folder();
+                self.put(path, Node::Folder(index));
             }
             (Change::Remove, _) => self.remove(path),
             (Change::Rename { to }, _) => {
                 let node = self.names.get(path).copied().unwrap();
                 self.remove(path);
                 self.put(to, node);
+                self.move_names(path, to);
             }
             (Change::Write { .. } | Change::Truncate { .. } | Change::Map, None) => {
                 panic!("a file that nobody has made: {}", path.display())
@@ -195,18 +214,29 @@ impl Disk {
 
     fn put(&mut self, path: &Path, node: Node) {
         self.names.insert(path.to_owned(), node);
-        let naming = Naming::Put(path.to_owned(), node);
-        self.holder(path).pending.push(naming);
+        let name = path.file_name().unwrap().to_owned();
+        self.holder(path).pending.push(Naming::Put(name, node));
     }
 
     fn remove(&mut self, path: &Path) {
         self.names.remove(path);
-        let naming = Naming::Remove(path.to_owned());
-        self.holder(path).pending.push(naming);
+        let name = path.file_name().unwrap().to_owned();
+        self.holder(path).pending.push(Naming::Remove(name));
+    }
+
+    /// What is in a folder has other paths when it has another name.
+    fn move_names(&mut self, from: &Path, to: &Path) {
+        let names = std::mem::take(&mut self.names).into_iter();
+        let moved = names.map(|(path, node)| match path.strip_prefix(from) {
+            Ok(within) if path != from => (to.join(within), node),
+            _ => (path, node),
+        });
+        self.names = moved.collect();
     }
 
     fn holder(&mut self, path: &Path) -> &mut Folder {
-        self.folders.get_mut(path.parent().unwrap()).unwrap()
+        let holder = self.folder(path.parent().unwrap()).unwrap();
+        &mut self.folders[holder]
     }
 
     fn sync_file(&mut self, index: usize, count: usize) {
@@ -218,23 +248,22 @@ impl Disk {
         }
     }
 
-    fn sync_folder(&mut self, path: &Path, count: usize) {
-        if let Some(folder) = self.folders.get_mut(path) {
-            let count = count.min(folder.pending.len());
-            for naming in folder.pending.drain(..count) {
-                naming.apply(&mut folder.durable);
-            }
+    fn sync_folder(&mut self, index: usize, count: usize) {
+        let folder = &mut self.folders[index];
+        let count = count.min(folder.pending.len());
+        for naming in folder.pending.drain(..count) {
+            naming.apply(&mut folder.durable);
         }
     }
 
     /// Writes what the disk may have now into an empty folder, and says how cruel that was.
     pub(crate) fn image(&self, into: &Path, random: &mut Random) -> Fate {
         let fate = Fate::any(random);
-        self.image_folder(&self.root, into, fate, random);
+        self.image_folder(ROOT, into, fate, random);
         fate
     }
 
-    fn image_folder(&self, folder: &Path, into: &Path, fate: Fate, random: &mut Random) {
+    fn image_folder(&self, folder: usize, into: &Path, fate: Fate, random: &mut Random) {
         let model = &self.folders[folder];
         let mut names = model.durable.clone();
         let arrived = match fate {
@@ -245,12 +274,12 @@ impl Disk {
         model.pending[..arrived]
             .iter()
             .for_each(|naming| naming.clone().apply(&mut names));
-        for (path, node) in names {
-            let target = into.join(path.file_name().unwrap());
+        for (name, node) in names {
+            let target = into.join(name);
             match node {
-                Node::Folder => {
+                Node::Folder(index) => {
                     fs::create_dir(&target).unwrap();
-                    self.image_folder(&path, &target, fate, random);
+                    self.image_folder(index, &target, fate, random);
                 }
                 Node::File(index) => {
                     write_sparse(&target, &self.files[index].after(fate, random));
@@ -263,8 +292,8 @@ impl Disk {
     pub(crate) fn agrees_with_reality(&self) -> Result<(), String> {
         for (path, node) in &self.names {
             match node {
-                Node::Folder if path.is_dir() => {}
-                Node::Folder => return Err(format!("{} is no folder", path.display())),
+                Node::Folder(_) if path.is_dir() => {}
+                Node::Folder(_) => return Err(format!("{} is no folder", path.display())),
                 Node::File(index) => {
                     let file = &self.files[*index];
                     let mut expected = file.durable.clone();
@@ -280,9 +309,13 @@ impl Disk {
                 }
             }
         }
-        let count = |folder: &PathBuf| fs::read_dir(folder).unwrap().count();
-        let live = |path: &&PathBuf| **path == self.root || self.names.contains_key(*path);
-        let found: usize = self.folders.keys().filter(live).map(count).sum();
+        let count = |folder: &Path| fs::read_dir(folder).unwrap().count();
+        let folders = self
+            .names
+            .iter()
+            .filter(|(_, node)| matches!(node, Node::Folder(_)));
+        let found: usize = folders.map(|(path, _)| count(path)).sum();
+        let found = found + count(&self.root);
         if found == self.names.len() {
             Ok(())
         } else {
@@ -294,17 +327,17 @@ impl Disk {
     pub(crate) fn mapped(&self) -> Vec<PathBuf> {
         let mapped = self.names.iter().filter(|(_, node)| match node {
             Node::File(index) => self.files[*index].mapped,
-            Node::Folder => false,
+            Node::Folder(_) => false,
         });
         mapped.map(|(path, _)| path.clone()).collect()
     }
 }
 
 impl Naming {
-    fn apply(self, names: &mut BTreeMap<PathBuf, Node>) {
+    fn apply(self, names: &mut BTreeMap<OsString, Node>) {
         match self {
-            Self::Put(path, node) => drop(names.insert(path, node)),
-            Self::Remove(path) => drop(names.remove(&path)),
+            Self::Put(name, node) => drop(names.insert(name, node)),
+            Self::Remove(name) => drop(names.remove(&name)),
         }
     }
 }

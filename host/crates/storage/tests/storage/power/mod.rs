@@ -10,4 +10,5 @@
 
 mod disk;
 mod load;
+mod restore;
 mod run;
