@@ -143,6 +143,8 @@ impl Stage {
             cache_dir: Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("engines")),
             ..Config::default()
         };
+        // These clients do not answer Close frames, and every test ends with one.
+        config.host.close_ms = 200;
         set(&mut config);
         let log = Arc::new(Log::default());
         let host = Host::start_on(store.clone(), config, deployment(ROOM), log.clone()).await;

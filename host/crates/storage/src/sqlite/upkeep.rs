@@ -225,9 +225,10 @@ fn check_large(connection: &Connection, report: &mut CheckReport) -> Result<(), 
 }
 
 fn check_alarms(connection: &Connection, report: &mut CheckReport) -> Result<(), Error> {
+    let tables = Tables::of(connection)?;
     // What stands there without its checksum is told where it is visited itself.
     let get = |key: &[u8]| {
-        let found = find(connection, Tables::of(connection)?, key)?;
+        let found = find(connection, tables, key)?;
         Ok::<_, Error>(found.and_then(|found| found.checked(key).ok()))
     };
     for kind in [ALARM, DUE] {
