@@ -30,8 +30,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use partykit_core::{
-    BodyHandle, ConnectionHandle, Content, Event, EventId, Failure, Guest, GuestError,
-    LogLevel, Message, Outcome, Response, RoomApi, Scope, SectionEnding, SectionKind, SyncHandle,
+    BodyHandle, ConnectionHandle, Content, Event, EventId, Failure, Guest, GuestError, LogLevel,
+    Message, Outcome, Response, RoomApi, Scope, SectionEnding, SectionKind, SyncHandle,
     TimerHandle,
 };
 
