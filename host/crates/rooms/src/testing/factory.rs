@@ -23,8 +23,7 @@ pub struct FakeFactory {
     pub started: AtomicU64,
     /// How many of them exist.
     pub alive: Arc<AtomicU64>,
-    /// The connections that the guest has among its own.
-    pub members: Arc<Mutex<BTreeSet<ConnectionHandle>>>,
+    members: Arc<Mutex<BTreeSet<ConnectionHandle>>>,
 }
 
 impl FakeFactory {
@@ -41,6 +40,13 @@ impl FakeFactory {
 }
 
 impl FakeFactory {
+    /// The connections that the guest has among its own.
+    #[must_use]
+    pub fn members(&self) -> BTreeSet<ConnectionHandle> {
+        let members = self.members.lock();
+        members.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What on-alarm runs from now on.
     pub fn set_on_alarm(&self, script: &str) {
         let on_alarm = self.on_alarm.lock();

@@ -30,13 +30,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use partykit_core::{
-    BodyEvent, BodyHandle, ConnectionHandle, Content, Event, EventId, Failure, Guest, GuestError,
-    LogLevel, Message, Outcome, Response, RoomApi, Scope, SectionEnding, SectionKind, SyncHandle,
+    BodyHandle, ConnectionHandle, Content, Event, EventId, Failure, Guest, GuestError, LogLevel,
+    Message, Outcome, Response, RoomApi, Scope, SectionEnding, SectionKind, SyncHandle,
     TimerHandle,
 };
 
 use super::factory::script;
-use super::pump::Pumps;
+use super::pump::{Pumps, body_text};
 use super::storing;
 
 /// See the module page.
@@ -114,15 +114,6 @@ impl Guest for FakeGuest {
 fn query(url: &str) -> String {
     let query = url.split_once('?').map(|(_, query)| query);
     query.unwrap_or_default().to_owned()
-}
-
-fn body_text(what: &BodyEvent) -> String {
-    match what {
-        BodyEvent::Piece(piece) => format!("piece {}", String::from_utf8_lossy(piece)),
-        BodyEvent::Finished => "finished".to_owned(),
-        BodyEvent::Failed(why) => format!("failed: {why}"),
-        BodyEvent::Ready => "ready".to_owned(),
-    }
 }
 
 impl FakeGuest {

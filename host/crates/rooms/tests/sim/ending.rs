@@ -65,7 +65,7 @@ impl Simulation {
         }
         self.check_closes();
         self.check_alarm_has_fired();
-        let members = self.room.factory.members.lock().unwrap().clone();
+        let members = self.room.factory.members();
         let living: BTreeSet<_> = self.living().into_iter().collect();
         let same = members == living && self.room.room.connection_count() == living.len();
         self.check(
