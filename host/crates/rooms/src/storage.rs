@@ -39,8 +39,8 @@ impl State {
         Ok(found)
     }
 
-    /// What open transactions hold is in memory until they end, and what a turn writes is one batch,
-    /// which must not fail for its size when it is too late to say so.
+    /// What open transactions hold is in memory until they end, and what a turn writes is one
+    /// batch, which must not fail for its size when it is too late to say so.
     fn check_held(&self, bytes: usize) -> Result<(), Refusal> {
         let limits = &self.limits;
         let held = self.overlay.transaction_bytes();
