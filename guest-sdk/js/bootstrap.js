@@ -45,9 +45,10 @@ rehearse();
 makeBuiltins();
 
 export {
-  onClose, onConnect, onError, onMessage, onRequest, onStart, register, warnings,
+  onAlarm, onClose, onConnect, onError, onMessage, onRequest, onStart, register, warnings,
 } from "./party/dispatch.js";
 export { onAbort } from "./party/requests.js";
 export { stranded } from "./party/settle.js";
+export { onSynced } from "./party/storage.js";
 export { onTimer } from "./web/timers.js";
 export { onBody, reportRejection };

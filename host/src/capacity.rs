@@ -25,8 +25,8 @@ const RESERVATIONS: u64 = 32_000;
 const OTHER_DESCRIPTORS: u64 = 1_000;
 
 /// Memory that a small room takes with one connection, the host's share of it included
-/// (bench/RESULTS.md). Rooms may take up to `memory_bytes_max` each: a machine full of large ones is
-/// told a number of its own.
+/// (bench/RESULTS.md). Rooms may take up to `memory_bytes_max` each: a machine full of large ones
+/// is told a number of its own.
 const ROOM_BYTES: u64 = 128 << 10;
 
 /// Memory of the process itself: code, images, the store's caches.

@@ -57,6 +57,11 @@ pub struct HostLimits {
     /// Images of code that are kept for the next room, in bytes; beyond it the ones used longest
     /// ago are dropped.
     pub images_bytes_max: u64,
+    /// What all rooms together keep at hand of their storage; a room alone
+    /// `storage_cache_bytes_max`.
+    pub storage_cache_bytes_total_max: u64,
+    /// Alarms whose rooms have been told and are not done with them; others wait in the store.
+    pub alarms_in_flight_max: usize,
     /// HTTP connections at one time, open WebSockets not counted; others wait to be accepted.
     pub http_connections_max: usize,
     /// The head of a request may take so long, as may the next one on the same connection.
@@ -88,6 +93,9 @@ impl Default for HostLimits {
         Self {
             max_resident_rooms: None,
             images_bytes_max: 256 << 20,
+            storage_cache_bytes_total_max: 256 << 20,
+            // A handler may take a quarter of an hour, and costs no more than its room meanwhile.
+            alarms_in_flight_max: 1_000,
             http_connections_max: 10_000,
             head_ms: 30_000,
             body_piece_ms: 30_000,
@@ -131,6 +139,10 @@ impl HostLimits {
         Some(match name {
             "max_resident_rooms" => Setting::Optional(&mut self.max_resident_rooms),
             "images_bytes_max" => Setting::Number(&mut self.images_bytes_max),
+            "storage_cache_bytes_total_max" => {
+                Setting::Number(&mut self.storage_cache_bytes_total_max)
+            }
+            "alarms_in_flight_max" => Setting::Count(&mut self.alarms_in_flight_max),
             "http_connections_max" => Setting::Count(&mut self.http_connections_max),
             "head_ms" => Setting::Number(&mut self.head_ms),
             "body_piece_ms" => Setting::Number(&mut self.body_piece_ms),

@@ -40,6 +40,8 @@ pub(crate) struct PiecesBody {
     room: Arc<RoomHandle>,
     exchange: ExchangeId,
     ended: bool,
+    /// What came before a break has had its chance to be written.
+    flushed: bool,
 }
 
 impl PiecesBody {
@@ -52,6 +54,7 @@ impl PiecesBody {
                 room,
                 exchange,
                 ended: false,
+                flushed: false,
             },
         )
     }
@@ -78,6 +81,13 @@ impl HttpBody for PiecesBody {
                 Poll::Ready(None)
             }
             None if self.ended => Poll::Ready(None),
+            None if !self.flushed => {
+                // hyper gives up what it holds when a body fails, the head too, but writes it out
+                // when a body has nothing for it now.
+                self.flushed = true;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
             None => {
                 self.ended = true;
                 Poll::Ready(Some(Err(BrokenOff)))

@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::assets::Assets;
 use crate::capacity::{Capacity, raise_descriptors};
 use crate::config::{Config, Deployment, HostLimits};
-use crate::driver::{Directory, RoomMaker};
+use crate::driver::{Bounds, Directory, RoomMaker, hand_out};
 use crate::error::HostError;
 use crate::load_api::LoadApi;
 use crate::log::LogSink;
@@ -118,11 +118,18 @@ impl Host {
         let Capacity { rooms, bound } = capacity;
         let text = format!("up to {rooms} rooms at one time, {bound} (max_resident_rooms)");
         log.host(LogLevel::Debug, &text);
+        let bounds = Bounds {
+            rooms,
+            alarms_in_flight: config.host.alarms_in_flight_max,
+            cache_bytes: config.host.storage_cache_bytes_total_max,
+        };
         let directory =
-            Directory::new(maker, store, log.clone(), rooms).map_err(HostError::Thread)?;
+            Directory::new(maker, store, log.clone(), bounds).map_err(HostError::Thread)?;
+        let directory = Arc::new(directory);
+        tokio::spawn(hand_out(Arc::downgrade(&directory)));
         let (phase, _) = watch::channel(Phase::Serving);
         let app = Arc::new(App {
-            directory: Arc::new(directory),
+            directory,
             log,
             http_connections: Arc::new(Semaphore::new(config.host.http_connections_max)),
             limits: config.host,
@@ -293,6 +300,7 @@ fn hand_over() {
 fn maker(engine: &JsComponent, deployment: &Deployment, limits: &Arc<Limits>) -> RoomMaker {
     let factory = factory(engine, deployment, limits);
     RoomMaker {
+        project: deployment.project.clone(),
         limits: limits.clone(),
         factory: factory.map(|factory| factory as Arc<dyn GuestFactory>),
     }

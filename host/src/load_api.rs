@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use partykit_core::{
     BodyHandle, Clock, ConnectionHandle, Entropy, EventId, GuestError, LogLevel, LogLine, Message,
-    Outcome, Page, Range, Refusal, RoomApi, RoomKey, Scope, SectionEnding, TimerHandle,
+    Outcome, Page, Range, Refusal, RoomApi, RoomKey, Scope, SectionEnding, SectionKind, SyncHandle,
+    TimerHandle,
 };
 
 use crate::clock::{OsEntropy, SystemClock};
@@ -39,7 +40,7 @@ impl RoomApi for LoadApi {
         no_room()
     }
 
-    fn section_enter(&mut self, _: Scope) -> Result<Scope, Refusal> {
+    fn section_enter(&mut self, _: Scope, _: SectionKind) -> Result<Scope, Refusal> {
         no_room()
     }
 
@@ -92,6 +93,26 @@ impl RoomApi for LoadApi {
     }
 
     fn storage_delete(&mut self, _: &str) -> Result<bool, Refusal> {
+        no_room()
+    }
+
+    fn storage_delete_all(&mut self) -> Result<(), Refusal> {
+        no_room()
+    }
+
+    fn storage_sync(&mut self, _: Scope) -> Result<Option<SyncHandle>, Refusal> {
+        no_room()
+    }
+
+    fn alarm_get(&mut self) -> Result<Option<u64>, Refusal> {
+        no_room()
+    }
+
+    fn alarm_set(&mut self, _: u64) -> Result<(), Refusal> {
+        no_room()
+    }
+
+    fn alarm_delete(&mut self) -> Result<(), Refusal> {
         no_room()
     }
 

@@ -8,7 +8,7 @@ use partykit_core::{
     Clock, ConnectionHandle, ConnectionInfo, Entropy, GuestFactory, Limits, Message, Now,
     PartyName, ProjectName, Refusal, RequestHead, RoomId, RoomKey, Store,
 };
-use partykit_rooms::{Action, ExchangeId, Input, RequestBody, Room, RoomParts};
+use partykit_rooms::{Action, CacheBudget, ExchangeId, Input, RequestBody, Room, RoomParts};
 use partykit_storage::StorageConfig;
 
 use crate::failure::Failure;
@@ -64,6 +64,7 @@ impl Rooms {
             entropy: Arc::new(OsEntropy),
             store: self.store.clone(),
             factory: self.factory.clone(),
+            cache_budget: Arc::new(CacheBudget::new(u64::MAX)),
         });
         let (store, clock) = (self.store.clone(), self.clock.clone());
         let mut room = OpenRoom {

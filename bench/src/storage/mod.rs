@@ -2,6 +2,8 @@
 //! rooms and sockets: the store and the committing thread as the host uses them.
 
 mod commits;
+mod large;
+mod read;
 mod run;
 mod starting;
 

@@ -5,11 +5,11 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{commits, starting};
+use super::{commits, large, starting};
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::place::Place;
-use crate::report::{Report, number};
+use crate::report::{NOTHING, Report, number};
 
 const BACKENDS: [&str; 3] = ["sqlite", "sled", "memory"];
 const ROOMS: [usize; 3] = [1, 100, 1000];
@@ -66,17 +66,52 @@ pub(crate) fn run(args: &Args, place: &Place, report: &Report) -> Result<(), Fai
         rows.push(vec![
             backend.to_owned(),
             number(measured.open.as_secs_f64() * 1e3),
+            kib(measured.open_kib),
             number(measured.first_read.as_secs_f64() * 1e3),
+            kib(measured.first_read_kib),
             number(measured.fill.as_secs_f64()),
             number(measured.disk_bytes as f64 / 1024.0 / 1024.0),
         ]);
     }
     report.table(
         &format!("Opening a store with {} keys of 100 bytes", args.keys),
-        &["", "open ms", "first read ms", "filled in s", "MiB on disk"],
+        &[
+            "",
+            "open ms",
+            "KiB read",
+            "first read ms",
+            "KiB read",
+            "filled in s",
+            "MiB on disk",
+        ],
+        &rows,
+    );
+    large_values(place, report)
+}
+
+fn large_values(place: &Place, report: &Report) -> Result<(), Failure> {
+    let mut rows = Vec::new();
+    for backend in ["sqlite", "sled"] {
+        let store = place.empty_folder()?;
+        let measured = large::measure(backend, store.path())?;
+        rows.push(vec![
+            backend.to_owned(),
+            number(measured.read.as_secs_f64() * 1e6),
+            kib(measured.read_kib),
+            number(measured.replaced.as_secs_f64() * 1e6),
+            kib(measured.replaced_kib),
+        ]);
+    }
+    report.table(
+        "One value of 100,000 bytes among 2,000 such in 200 rooms",
+        &["", "read us", "KiB read", "replaced us", "KiB read"],
         &rows,
     );
     Ok(())
+}
+
+fn kib(kib: Option<f64>) -> String {
+    kib.map_or_else(|| NOTHING.to_owned(), number)
 }
 
 /// What every durable commit waits for at least: median and 99th of a hundred.

@@ -7,6 +7,7 @@ use partykit_core::{RoomBatch, Store, WriteOp};
 use partykit_storage::{StorageConfig, open};
 
 use super::commits::room;
+use super::read::Read;
 use crate::failure::Failure;
 
 const ROOMS: usize = 1000;
@@ -19,7 +20,9 @@ pub(crate) struct Starting {
     pub(crate) fill: Duration,
     pub(crate) disk_bytes: u64,
     pub(crate) open: Duration,
+    pub(crate) open_kib: Option<f64>,
     pub(crate) first_read: Duration,
+    pub(crate) first_read_kib: Option<f64>,
 }
 
 /// Fills a store with so many keys, closes it, and opens it.
@@ -37,12 +40,14 @@ pub(crate) fn measure(backend: &str, dir: &Path, keys: usize) -> Result<Starting
     drop(store);
     let fill = begun.elapsed();
 
-    let begun = Instant::now();
+    let (begun, before) = (Instant::now(), Read::now());
     let store = open(&config)?;
-    let opened = begun.elapsed();
-    let begun = Instant::now();
+    let (opened, after) = (begun.elapsed(), Read::now());
+    let open_kib = after.kib_since(before);
+    let (begun, before) = (Instant::now(), after);
     let found = store.reader(&room(ROOMS / 2)?).get("key000007")?;
     let first_read = begun.elapsed();
+    let first_read_kib = Read::now().kib_since(before);
     if found.is_none_or(|value| value.len() != VALUE_BYTES) {
         return Err("the store does not have what was written".into());
     }
@@ -52,7 +57,9 @@ pub(crate) fn measure(backend: &str, dir: &Path, keys: usize) -> Result<Starting
         fill,
         disk_bytes,
         open: opened,
+        open_kib,
         first_read,
+        first_read_kib,
     })
 }
 

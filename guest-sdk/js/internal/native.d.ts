@@ -7,6 +7,12 @@ type Serializable = unknown;
 export const native: Native;
 
 export interface Native {
+  alarms: {
+    /** Milliseconds since 1970; -1 when there is none. */
+    get(): number;
+    set(atMs: number): void;
+    delete(): void;
+  };
   bodies: {
     open(): number;
     /** False: enough until the body is ready again. Undefined: it is gone. */
@@ -79,14 +85,21 @@ export interface Native {
     math(): number;
   };
   sections: {
-    enter(outer: number): number;
-    leave(scope: number, keep: boolean): void;
+    enter(outer: number, isTransaction: boolean): number;
+    /** Ending 0 is keep, 1 rollback, 2 broken. */
+    leave(scope: number, ending: number): void;
   };
   storage: {
     get(key: string): unknown;
+    /** Flat: key, value, key, value; those that exist, in order. */
+    find(keys: string[]): unknown[];
     /** Flat: key, value, key, value. All are written or none. */
     put(entries: Serializable[]): void;
-    delete(key: string): boolean;
+    /** How many existed. All are deleted or none. */
+    delete(keys: string[]): number;
+    deleteAll(): void;
+    /** What will be synced; 0 when everything is already. */
+    sync(scope: number): number;
     /** Flat: key, value, key, value. */
     list(
       start: string | undefined,

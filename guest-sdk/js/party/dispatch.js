@@ -243,6 +243,14 @@ export function onError(event, handle, id, uri, message) {
   }
 }
 
+/** @param {number} event */
+export function onAlarm(event) {
+  scope.current = scope.innermost;
+  const { instance, room } = life.party;
+  const call = () => isClass ? instance.onAlarm?.() : instance.onAlarm?.(room);
+  deliver(event, call, done);
+}
+
 /**
  * @param {number} event @param {string} method @param {string} url @param {string[]} headers
  * @param {ArrayBuffer} [whole] @param {number} [pieces] the one or the other, when it has a body

@@ -9,7 +9,7 @@ import { native } from "../internal/native.js";
 import { includes, Table } from "../internal/own.js";
 import { hasTag, handleOf, OPEN } from "./connection.js";
 import { blockConcurrencyWhile } from "./sections.js";
-import { Storage } from "./storage.js";
+import { DurableObjectStorage } from "./storage.js";
 
 /** @typedef {import("./connection.js").Connection} Connection */
 
@@ -88,7 +88,7 @@ export function makeRoom(who, env, connections) {
     internalID: who.internalID,
     name: who.name,
     env,
-    storage: new Storage(),
+    storage: new DurableObjectStorage(),
     blockConcurrencyWhile,
     /**
      * Sends to every open connection whose id is not in `without`.

@@ -1,15 +1,27 @@
-// blockConcurrencyWhile: stretches of work that nothing else may interrupt.
+// blockConcurrencyWhile and transactions: stretches of work that nothing else may interrupt.
 //
 // The host opens and closes the sections; here is who waits for whom. A call from inside the
 // innermost section opens one inside of it; any other call waits until the section it was made in
 // is the innermost again. internal/scope.js says what "inside" means.
 
 import { native } from "../internal/native.js";
-import { includes, microtask, OwnPromise, OwnTypeError, takeAt } from "../internal/own.js";
+import {
+  includes, microtask, OwnError, OwnPromise, OwnTypeError, takeAt,
+} from "../internal/own.js";
 import { scope } from "../internal/scope.js";
+
+const KEEP = 0;
+const ROLLBACK = 1;
+const BROKEN = 2;
+
+/** What an exception does that escapes the function of a section. */
+const RESETS_THE_ROOM = BROKEN;
+const IS_ROLLED_BACK = ROLLBACK;
 
 export class Section {
   over = false;
+  /** How it is to be closed. */
+  ending = KEEP;
   /** Called when it is closed. @type {() => void} */
   finish = nothing;
 
@@ -68,6 +80,30 @@ export function whenIdle(depth) {
  * @returns {Promise<T>}
  */
 export function blockConcurrencyWhile(callback) {
+  return enter(callback, RESETS_THE_ROOM);
+}
+
+/** The same, for the platform's own functions. */
+export const block = blockConcurrencyWhile;
+
+/**
+ * The same, but what the function writes is kept with what is around it, or forgotten when the
+ * function throws.
+ * @template T
+ * @param {(section: Section) => T | Promise<T>} callback
+ * @returns {Promise<T>}
+ */
+export function write(callback) {
+  return enter(callback, IS_ROLLED_BACK);
+}
+
+/**
+ * @template T
+ * @param {(section: Section) => T | Promise<T>} callback
+ * @param {number} onThrow
+ * @returns {Promise<T>}
+ */
+function enter(callback, onThrow) {
   const caller = scope.current;
   return new OwnPromise((resolve, reject) => {
     if (typeof callback !== "function") {
@@ -77,7 +113,7 @@ export function blockConcurrencyWhile(callback) {
     }
     const begin = () => {
       try {
-        run(caller, callback, resolve, reject);
+        run(callback, onThrow, resolve, reject);
       } catch (error) {
         // The host refused to open the section.
         reject(error);
@@ -90,13 +126,14 @@ export function blockConcurrencyWhile(callback) {
 
 /**
  * @template T
- * @param {number} outer
- * @param {() => T | Promise<T>} callback
+ * @param {(section: Section) => T | Promise<T>} callback
+ * @param {number} onThrow
  * @param {(value: any) => void} resolve
  * @param {(reason: unknown) => void} reject
  */
-function run(outer, callback, resolve, reject) {
-  const section = new Section(native.sections.enter(outer));
+function run(callback, onThrow, resolve, reject) {
+  const outer = scope.innermost;
+  const section = new Section(native.sections.enter(outer, onThrow === IS_ROLLED_BACK));
   scope.sections[scope.sections.length] = section;
   changed();
   // Jobs made from here on belong to the section, code around this call does not.
@@ -106,12 +143,12 @@ function run(outer, callback, resolve, reject) {
   scope.current = section.scope;
   let result;
   try {
-    result = callback();
+    result = callback(section);
   } catch (error) {
     result = rejectedWith(error);
   }
   scope.current = outer;
-  whenOver(section, result, resolve, reject);
+  whenOver(section, result, onThrow, resolve, reject);
 }
 
 /** @param {unknown} error @returns {Promise<any>} */
@@ -120,22 +157,26 @@ async function rejectedWith(error) {
 }
 
 /**
- * @param {Section} section @param {any} result
+ * @param {Section} section @param {any} result @param {number} onThrow
  * @param {(value: any) => void} resolve
  * @param {(reason: unknown) => void} reject
  */
-async function whenOver(section, result, resolve, reject) {
-  let value;
+async function whenOver(section, result, onThrow, resolve, reject) {
   try {
-    value = await result;
+    const value = await result;
+    section.finish = () => resolve(value);
   } catch (error) {
-    breakDown(section);
-    reject(error);
-    return;
+    if (onThrow === RESETS_THE_ROOM) {
+      breakDown(section);
+      reject(error);
+      return;
+    }
+    section.ending = ROLLBACK;
+    section.finish = () => reject(error);
   }
   section.over = true;
-  section.finish = () => resolve(value);
-  resume();
+  if (includes(scope.sections, section)) resume();
+  else section.finish();
 }
 
 /** Closes what is over, innermost first, and lets the next waiting call in. */
@@ -153,7 +194,7 @@ function resume() {
     if (open.length === 0) break;
     const section = open[open.length - 1];
     if (!section.over) break;
-    native.sections.leave(section.scope, true);
+    native.sections.leave(section.scope, section.ending);
     open.length--;
     changed();
     section.finish();
@@ -164,12 +205,31 @@ function resume() {
   }
 }
 
+/**
+ * Forgets what a section has written, and ends it while its function goes on: what that starts from
+ * now on belongs to the section around it.
+ * @param {Section} section
+ */
+export function endNow(section) {
+  const open = scope.sections;
+  if (open[open.length - 1] !== section) {
+    throw new OwnError("Cannot roll back a transaction while something inside of it is running");
+  }
+  native.sections.leave(section.scope, ROLLBACK);
+  open.length--;
+  changed();
+  for (let index = 0; index < waiting.length; index++) {
+    if (waiting[index].caller === section.scope) waiting[index].caller = scope.innermost;
+  }
+  scope.current = scope.innermost;
+}
+
 /** The room is lost: closes the section and everything inside of it. @param {Section} section */
 function breakDown(section) {
   const open = scope.sections;
   while (includes(open, section)) {
     const inner = takeAt(open, open.length - 1);
-    native.sections.leave(inner.scope, false);
+    native.sections.leave(inner.scope, BROKEN);
   }
   changed();
   scope.current = scope.innermost;

@@ -22,6 +22,7 @@ export function took() {
 const copy = (value) => v8.deserialize(v8.serialize(value));
 
 globalThis.__partykitNative = {
+  alarms: { get: () => -1, set: record("alarm"), delete: record("no alarm") },
   bodies: {
     open: () => ++counter,
     write(body, ...window) {
@@ -68,8 +69,8 @@ globalThis.__partykitNative = {
   log: { write: (level, text) => effects.push(`${level} ${text}`) },
   random: { fill() {}, uuid: () => "uuid", math: () => 0.5 },
   sections: {
-    enter(outer) {
-      record("enter")(outer);
+    enter(outer, isTransaction) {
+      record(isTransaction ? "begin" : "enter")(outer);
       return ++counter;
     },
     leave: record("leave"),
@@ -79,7 +80,10 @@ globalThis.__partykitNative = {
     put(flat) {
       for (let at = 0; at < flat.length; at += 2) stored.set(flat[at], copy(flat[at + 1]));
     },
-    delete: (key) => stored.delete(key),
+    find: (keys) => keys.filter((key) => stored.has(key)).flatMap((key) => [key, copy(stored.get(key))]),
+    delete: (keys) => keys.filter((key) => stored.delete(key)).length,
+    deleteAll: () => stored.clear(),
+    sync: () => 0,
     list(...args) {
       effects.push(`list ${JSON.stringify(args)}`);
       return [...stored].flat();

@@ -46,6 +46,7 @@ const cases = {
   object: "{ a: 1, b: 'two', c: null, d: undefined }",
   "object with indices": "{ b: 1, 7: 'seven', 0: 'zero', a: 2 }",
   "object with huge indices": "{ 4294967294: 1, 4294967295: 2, '01': 3 }",
+  "object with a name that goes on behind a zero": "{ '0\\u0000a': 1, '1\\u0000': 2 }",
   "object with __proto__": "JSON.parse('{\"__proto__\": 1}')",
   "class instance": "new (class Point { x = 1; #hidden = 2; get y() { return 3 } })()",
   getter: "{ get now() { return 5 } }",

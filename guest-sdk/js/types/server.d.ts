@@ -111,7 +111,11 @@ export interface ListOptions {
   limit?: number;
 }
 
-/** Accepted for PartyKit's sake: no other event ever enters between a call and its result. */
+/**
+ * Accepted for PartyKit's sake, and without effect: no other event ever enters between a call and
+ * its result, nothing leaves before what was written is durable, and what a room remembers of its
+ * storage is never out of date.
+ */
 export interface StorageOptions {
   allowConcurrency?: boolean;
   allowUnconfirmed?: boolean;
@@ -136,6 +140,37 @@ export interface Storage {
   /** How many there were. */
   delete(keys: string[], options?: StorageOptions): Promise<number>;
   list<T = unknown>(options?: ListOptions & StorageOptions): Promise<Map<string, T>>;
+  /** Deletes every key. The alarm stays. */
+  deleteAll(options?: StorageOptions): Promise<void>;
+
+  /**
+   * Runs a function while no other event enters the room, and keeps what it writes as a whole.
+   * When it throws, nothing of it is kept, and the room goes on.
+   *
+   * @returns What the function returns.
+   */
+  transaction<T>(run: (transaction: Transaction) => T | Promise<T>): Promise<T>;
+
+  /** When the alarm is due, in milliseconds since 1970. Null while its handler runs. */
+  getAlarm(options?: StorageOptions): Promise<number | null>;
+  /**
+   * Sets the room's one alarm: {@link Server.onAlarm} runs then, whether or not anybody is
+   * connected. It is durable together with what is written beside it.
+   */
+  setAlarm(time: number | Date, options?: StorageOptions): Promise<void>;
+  deleteAlarm(options?: StorageOptions): Promise<void>;
+
+  /** Resolves when everything that was written so far is durable. */
+  sync(): Promise<void>;
+}
+
+/** What {@link Storage.transaction} calls its function with. */
+export interface Transaction
+  extends Omit<Storage, "deleteAll" | "transaction" | "sync"> {
+  /** Forgets what the transaction has written. */
+  rollback(): void;
+  /** @deprecated Throws: not within a transaction. */
+  deleteAll(): never;
 }
 
 /** What lies around a room. Other parties and assets are not there yet. */
@@ -227,6 +262,12 @@ export interface Server {
   onError?(connection: Connection, error: Error): void | Promise<void>;
 
   onRequest?(request: Request): Response | Promise<Response>;
+
+  /**
+   * The alarm that {@link Storage.setAlarm} set is due. When it throws it runs again after 2
+   * seconds, then 4 and so on, six times at most.
+   */
+  onAlarm?(): void | Promise<void>;
 }
 
 /** A class for rooms: `export default Chat satisfies Party.Worker`. */
@@ -258,6 +299,7 @@ export interface PartyKitServer {
   ): void | Promise<void>;
   onError?(connection: Connection, error: Error, room: Room): void | Promise<void>;
   onRequest?(request: Request, room: Room): Response | Promise<Response>;
+  onAlarm?(room: Room): void | Promise<void>;
 }
 
 /** @deprecated Use {@link Room}. */

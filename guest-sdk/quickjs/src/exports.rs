@@ -6,7 +6,7 @@ use rquickjs::{Array, ArrayBuffer, Ctx, Result};
 use crate::bindings::Guest as JsRoom;
 use crate::bindings::exports::partykit::room::guest::{
     Body, BodyEvent, CloseInfo, Connection, ConnectionInfo, Description, EventId, Guest,
-    MessageResult as Message, Request, RequestHead, RoomInfo, Scope, Timer,
+    MessageResult as Message, Request, RequestHead, RoomInfo, Scope, SyncId, Timer,
 };
 use crate::bindings::partykit::room::types::{
     ContentResult as Content, FailureResult as Failure, FieldResult as Field,
@@ -174,6 +174,14 @@ impl Guest for Exports {
 
     fn on_timer(timer: Timer) {
         enter(|ctx| -> Result<()> { call(ctx, Hook::Timer, (timer as f64,)) });
+    }
+
+    fn on_alarm(event: EventId) {
+        enter(|ctx| -> Result<()> { call(ctx, Hook::Alarm, (event as f64,)) });
+    }
+
+    fn on_synced(sync: SyncId) {
+        enter(|ctx| -> Result<()> { call(ctx, Hook::Synced, (sync as f64,)) });
     }
 
     fn stranded(events: Vec<EventId>) -> Vec<EventId> {

@@ -3,12 +3,12 @@
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::bindings::partykit::room::{
-    bodies, clock, connections, events, log, random, sections, storage, timers,
+    alarms, bodies, clock, connections, events, log, random, sections, storage, timers,
 };
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use recorded::{
-    bodies, clock, connections, events, log, random, sections, storage, timers,
+    alarms, bodies, clock, connections, events, log, random, sections, storage, timers,
 };
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -49,6 +49,8 @@ platform! {
     "party/settle.js",
     "party/shape.js",
     "party/storage.js",
+    "party/storage-calls.js",
+    "party/transactions.js",
     "web/abort.js",
     "web/bodies.js",
     "web/body.js",

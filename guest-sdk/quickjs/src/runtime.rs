@@ -37,12 +37,14 @@ pub(crate) enum Hook {
     Timer,
     Body,
     Abort,
+    Alarm,
+    Synced,
     Stranded,
     Warnings,
     Rejected,
 }
 
-const HOOKS: [(Hook, &str); 13] = [
+const HOOKS: [(Hook, &str); 15] = [
     (Hook::Register, "register"),
     (Hook::Start, "onStart"),
     (Hook::Connect, "onConnect"),
@@ -53,6 +55,8 @@ const HOOKS: [(Hook, &str); 13] = [
     (Hook::Timer, "onTimer"),
     (Hook::Body, "onBody"),
     (Hook::Abort, "onAbort"),
+    (Hook::Alarm, "onAlarm"),
+    (Hook::Synced, "onSynced"),
     (Hook::Stranded, "stranded"),
     (Hook::Warnings, "warnings"),
     (Hook::Rejected, "reportRejection"),

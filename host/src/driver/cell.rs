@@ -20,7 +20,7 @@ pub(crate) struct Cell {
     pub(crate) exchanges: HashMap<ExchangeId, ExchangeEnds>,
     /// The room's way to the disk.
     pub(crate) lane: CommitLane,
-    pub(crate) alarm_clock: Option<AbortHandle>,
+    pub(crate) wake_timer: Option<AbortHandle>,
     /// The room has nothing left to do and wants to be dropped.
     pub(crate) evict: bool,
     actions: Vec<Action>,
@@ -33,7 +33,7 @@ impl Cell {
             peers: HashMap::new(),
             exchanges: HashMap::new(),
             lane,
-            alarm_clock: None,
+            wake_timer: None,
             evict: false,
             actions: Vec::new(),
         }
@@ -102,7 +102,7 @@ impl Cell {
         clock: &SystemClock,
         monotonic_us: Option<u64>,
     ) {
-        if let Some(armed) = self.alarm_clock.take() {
+        if let Some(armed) = self.wake_timer.take() {
             armed.abort();
         }
         let Some(monotonic_us) = monotonic_us else {
@@ -116,6 +116,6 @@ impl Cell {
                 room.tell(Input::Tick);
             }
         });
-        self.alarm_clock = Some(task.abort_handle());
+        self.wake_timer = Some(task.abort_handle());
     }
 }

@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use partykit_core::{Clock, Entropy, GuestFactory, Limits, RoomKey, Store};
-use partykit_rooms::{Input, Room, RoomParts};
+use partykit_core::{Clock, Entropy, GuestFactory, Limits, PartyName, ProjectName, RoomKey, Store};
+use partykit_rooms::{CacheBudget, Input, Room, RoomParts};
 use partykit_storage::Committer;
 use tokio::runtime;
 
 use super::RoomHandle;
 use super::admission::Admission;
+use super::alarms::Alarms;
 use crate::clock::{OsEntropy, SystemClock};
 use crate::error::RouteError;
 use crate::log::LogSink;
@@ -21,6 +22,8 @@ use crate::log::LogSink;
 /// What rooms are made of. Replaced as a whole by new code; rooms that exist keep theirs.
 #[derive(Clone)]
 pub(crate) struct RoomMaker {
+    /// Whose code it is.
+    pub(crate) project: ProjectName,
     pub(crate) limits: Arc<Limits>,
     /// None as long as there is no code.
     pub(crate) factory: Option<Arc<dyn GuestFactory>>,
@@ -35,8 +38,21 @@ pub(crate) struct Directory {
     entropy: Arc<dyn Entropy>,
     store: Arc<dyn Store>,
     committer: Committer,
+    alarms: Arc<Alarms>,
+    cache_budget: Arc<CacheBudget>,
     log: Arc<dyn LogSink>,
     runtime: runtime::Handle,
+}
+
+/// What all rooms together may have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// `max_resident_rooms`, computed if nobody has set it.
+    pub(crate) rooms: usize,
+    /// `alarms_in_flight_max`.
+    pub(crate) alarms_in_flight: usize,
+    /// `storage_cache_bytes_total_max`.
+    pub(crate) cache_bytes: u64,
 }
 
 #[derive(Default)]
@@ -50,16 +66,18 @@ impl Directory {
         maker: RoomMaker,
         store: Arc<dyn Store>,
         log: Arc<dyn LogSink>,
-        max_resident_rooms: usize,
+        bounds: Bounds,
     ) -> std::io::Result<Self> {
         Ok(Self {
             rooms: RwLock::default(),
             maker: RwLock::new(Arc::new(maker)),
-            admission: Admission::new(max_resident_rooms),
+            admission: Admission::new(bounds.rooms),
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(OsEntropy),
             committer: Committer::start(store.clone())?,
             store,
+            alarms: Arc::new(Alarms::new(bounds.alarms_in_flight)),
+            cache_budget: Arc::new(CacheBudget::new(bounds.cache_bytes)),
             log,
             runtime: runtime::Handle::current(),
         })
@@ -100,6 +118,7 @@ impl Directory {
             entropy: self.entropy.clone(),
             store: self.store.clone(),
             factory,
+            cache_budget: self.cache_budget.clone(),
         });
         let room = Arc::new(RoomHandle::new(
             key.clone(),
@@ -143,6 +162,14 @@ impl Directory {
         {
             rooms.by_key.remove(&room.key);
         }
+        drop(rooms);
+        // What it was handed and has not answered is looked for again.
+        self.alarms.over(&room.key, self.clock.now().unix_us / 1000);
+    }
+
+    /// Whether rooms of this name are made of the code that runs now.
+    pub(super) fn serves(&self, key: &RoomKey) -> bool {
+        key.project == self.maker().project && key.party == PartyName::main()
     }
 
     /// New rooms are made with new code from now on.
@@ -169,6 +196,7 @@ impl Directory {
     /// No room is made any more.
     pub(crate) fn close(&self) {
         self.rooms.write().closed = true;
+        self.alarms.close();
     }
 
     pub(crate) fn maker(&self) -> Arc<RoomMaker> {
@@ -181,6 +209,14 @@ impl Directory {
 
     pub(crate) fn shared_clock(&self) -> Arc<SystemClock> {
         self.clock.clone()
+    }
+
+    pub(crate) fn alarms(&self) -> &Arc<Alarms> {
+        &self.alarms
+    }
+
+    pub(super) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
     }
 
     pub(crate) fn committer(&self) -> &Committer {

@@ -298,8 +298,8 @@ impl RoomHandle {
         }
         inbox.retired = true;
         drop(inbox);
-        if let Some(alarm_clock) = cell.alarm_clock.take() {
-            alarm_clock.abort();
+        if let Some(wake_timer) = cell.wake_timer.take() {
+            wake_timer.abort();
         }
         self.directory.forget(self);
         self.stopped.store(true, Ordering::Release);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use partykit_core::{Content, Response, RoomBatch};
+use partykit_core::{Clock, Content, Response, RoomBatch};
 use partykit_rooms::{Action, BatchId, ExchangeId, Input};
 
 use super::cell::Cell;
@@ -57,6 +57,11 @@ pub(crate) fn perform(cell: &mut Cell, handle: &Arc<RoomHandle>, action: Action)
                     cell.peers.remove(&connection);
                 }
             }
+        }
+        Action::AlarmSet { at_ms } => directory.alarms().set(&handle.key, at_ms),
+        Action::AlarmOver => {
+            let now_ms = directory.clock().now().unix_us / 1000;
+            directory.alarms().over(&handle.key, now_ms);
         }
         Action::Log(line) => directory.log().line(&line),
         Action::Failed { error } => directory.log().failed(&handle.key, &error),

@@ -113,3 +113,16 @@ async fn a_body_that_a_room_has_read_to_its_end_leaves_the_connection_open() {
     assert!(!told.contains("connection: close"), "{told}");
     stage.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_stream_gave_before_it_failed_leaves_with_its_head_and_then_breaks_off() {
+    let stage = Stage::new().await;
+    let (told, _) = stage.request("fails").await.finish().await;
+    assert!(told.starts_with("HTTP/1.1 200"), "{told}");
+    assert!(
+        told.contains("x-head: seen") && told.contains("begun;"),
+        "{told}"
+    );
+    assert!(!told.ends_with("0\r\n\r\n"), "{told}");
+    stage.shutdown().await;
+}

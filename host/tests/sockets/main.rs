@@ -6,10 +6,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod alarms;
 mod bodies;
 mod ending;
 mod failing_store;
-
 mod gate;
 mod limits;
 mod rfc6455;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use partykit_core::{GuestError, LogLevel, LogLine, ProjectName, RoomKey};
+use partykit_core::{GuestError, LogLevel, LogLine, ProjectName, RoomKey, Store};
 use partykit_host::{Config, Deployment, Host, LogSink, RequestLine, StorageConfig};
 use partykit_storage::FaultyStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,11 +27,26 @@ export default class {
   async onMessage(message, sender) {
     if (typeof message !== "string") return sender.send(message);
     if (message === "close") return sender.close(4001, "done");
+    if (message.startsWith("alarm ")) {
+      await this.room.storage.put("script", message.split(" ")[2] ?? "");
+      await this.room.storage.setAlarm(Date.now() + Number(message.split(" ")[1]));
+    }
     if (message.startsWith("put ")) await this.room.storage.put("k", message.slice(4));
     console.log("ran " + message);
     if (message === "put all") return this.room.broadcast("to all");
     if (message === "put bye") return sender.close(4001, "done");
     sender.send("k is " + await this.room.storage.get("k"));
+  }
+  async onAlarm() {
+    const { id, storage } = this.room;
+    const script = await storage.get("script");
+    console.log("alarm of " + id + " " + script);
+    await storage.put("k", "rung");
+    if (script === "wait") await new Promise((resume) => setTimeout(resume, 1e8));
+    if (script === "again") {
+      await storage.put("script", "");
+      await storage.setAlarm(Date.now());
+    }
   }
   async onRequest(request) {
     const text = new TextEncoder();
@@ -48,6 +63,13 @@ export default class {
         pull: (controller) => controller.enqueue(new Uint8Array(65536)),
         cancel: () => console.log("cancelled"),
       }));
+    }
+    if (request.url.endsWith("?fails")) {
+      let pulls = 0;
+      return new Response(new ReadableStream({ pull: (controller) => {
+        if (++pulls === 1) controller.enqueue(text.encode("begun;"));
+        else controller.error(new Error("failed"));
+      } }), { headers: { "x-head": "seen" } });
     }
     if (request.url.endsWith("?begun")) {
       return new Response(new ReadableStream({ start: (controller) => controller.enqueue(text.encode("begun;")) }));
@@ -109,6 +131,11 @@ impl Stage {
 
     pub(crate) async fn with(set: impl FnOnce(&mut Config)) -> Self {
         let memory = partykit_storage::open(&StorageConfig::Memory).unwrap();
+        Self::on(memory, set).await
+    }
+
+    /// A host that finds something stored.
+    pub(crate) async fn on(memory: Arc<dyn Store>, set: impl FnOnce(&mut Config)) -> Self {
         let store = Arc::new(FaultyStore::new(memory));
         let mut config = Config {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
@@ -116,6 +143,8 @@ impl Stage {
             cache_dir: Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("engines")),
             ..Config::default()
         };
+        // These clients do not answer Close frames, and every test ends with one.
+        config.host.close_ms = 200;
         set(&mut config);
         let log = Arc::new(Log::default());
         let host = Host::start_on(store.clone(), config, deployment(ROOM), log.clone()).await;
@@ -174,6 +203,24 @@ impl Stage {
     pub(crate) async fn shutdown(self) {
         let ended = timeout(Duration::from_secs(20), self.host.shutdown());
         ended.await.expect("in time");
+    }
+
+    /// Until rooms have written so many lines that begin so.
+    pub(crate) async fn logged_times(&self, text: &str, times: usize) {
+        let seen = async {
+            while self.count_logged(text) < times {
+                self.log.written.notified().await;
+            }
+        };
+        let in_time = timeout(Duration::from_secs(60), seen).await;
+        let count = self.count_logged(text);
+        assert!(in_time.is_ok(), "{count} of {times} in time");
+    }
+
+    /// How many lines begin so.
+    pub(crate) fn count_logged(&self, text: &str) -> usize {
+        let lines = self.log.lines.lock().unwrap();
+        lines.iter().filter(|line| line.starts_with(text)).count()
     }
 
     /// Whether some room has written this line so far.

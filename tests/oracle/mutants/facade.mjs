@@ -98,6 +98,55 @@ export const FACADE = [
     to: "",
     caughtBy: "1.13",
   },
+  {
+    behaviour: "get takes 128 keys at most",
+    file: "party/storage-calls.js",
+    from: "keys.length > KEYS_MAX",
+    to: "false",
+    caughtBy: "3.1",
+  },
+  {
+    behaviour: "a value that is undefined is refused",
+    file: "party/storage-calls.js",
+    from: `if (value === undefined) throw new OwnTypeError("put() called with undefined value.");`,
+    to: "",
+    caughtBy: "3.1",
+  },
+  {
+    behaviour: "startAfter leaves out its own key",
+    file: "party/storage-calls.js",
+    from: "startAfter !== undefined ? `${startAfter}\\0` : start",
+    to: "startAfter ?? start",
+    caughtBy: "3.2",
+  },
+  {
+    behaviour: "the function of a transaction waits for what stands behind the call",
+    file: "party/transactions.js",
+    from: "  await undefined;\n  await undefined;\n",
+    to: "",
+    caughtBy: "3.3",
+  },
+  {
+    behaviour: "rollback forgets at once",
+    file: "party/transactions.js",
+    from: "endNow(this.#course.section);",
+    to: "",
+    caughtBy: "3.3",
+  },
+  {
+    behaviour: "moments before 1970 are refused",
+    file: "party/storage-calls.js",
+    from: "if (at <= 0) {",
+    to: "if (false) {",
+    caughtBy: "3.4",
+  },
+  {
+    behaviour: "an object's onAlarm is handed its room",
+    file: "party/dispatch.js",
+    from: "instance.onAlarm?.(room)",
+    to: "instance.onAlarm?.()",
+    caughtBy: "3.4",
+  },
 ];
 
 /** Mutants of which the sources no longer have the place, exactly once. */

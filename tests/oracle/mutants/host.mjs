@@ -36,9 +36,9 @@ export const HOST = [
   {
     behaviour: "an onStart that failed is run again",
     file: "crates/rooms/src/failure.rs",
-    from: "        self.reset_for(cause.clone(), actions);\n        let mut outbox",
+    from: "        self.reset_for(cause.clone(), actions);\n        self.waiting_alarm_failed",
     to: `        if OFF { self.leave_start_section(); } else { self.reset_for(cause.clone(), actions); }
-        let mut outbox`,
+        self.waiting_alarm_failed`,
     caughtBy: "1.2",
   },
   {
@@ -116,10 +116,46 @@ export const HOST = [
   },
   {
     behaviour: "a turn reads what earlier turns wrote",
-    file: "crates/rooms/src/overlay.rs",
-    from: "self.turn.get(key).or_else(pending)",
-    to: "if OFF { None } else { self.turn.get(key).or_else(pending) }",
+    file: "crates/rooms/src/overlay/mod.rs",
+    from: ".find_map(|layer| layer.look(key))",
+    to: ".find_map(|layer| layer.look(key).filter(|_| !OFF))",
+    also: [[".or_else(pending)", ".or_else(|| if OFF { None } else { pending() })"]],
     caughtBy: "1.11",
+  },
+  {
+    behaviour: "what a transaction wrote that is rolled back is forgotten",
+    file: "crates/rooms/src/api.rs",
+    from: ".end_transaction(ending == SectionEnding::Keep);",
+    to: ".end_transaction(ending == SectionEnding::Keep || OFF);",
+    caughtBy: "3.3",
+  },
+  {
+    behaviour: "deleteAll leaves the alarm",
+    file: "crates/rooms/src/api.rs",
+    from: "self.overlay.delete_all();",
+    to: "self.overlay.delete_all(); if OFF { self.overlay.set_alarm(None); }",
+    caughtBy: "3.3",
+  },
+  {
+    behaviour: "an alarm whose handler fails is tried again",
+    file: "crates/rooms/src/alarm.rs",
+    from: "Outcome::Failed(_) => self.try_again(alarm),",
+    to: "Outcome::Failed(_) if !OFF => self.try_again(alarm),",
+    caughtBy: "3.4",
+  },
+  {
+    behaviour: "there is no alarm while its handler runs",
+    file: "crates/rooms/src/overlay/mod.rs",
+    from: "if self.delivered {",
+    to: "if self.delivered && !OFF {",
+    caughtBy: "3.4",
+  },
+  {
+    behaviour: "an alarm in the past is one for now",
+    file: "crates/rooms/src/alarm.rs",
+    from: "at_ms: at_ms.max(self.now_ms()),",
+    to: "at_ms: if OFF { at_ms } else { at_ms.max(self.now_ms()) },",
+    caughtBy: "3.4",
   },
   {
     behaviour: "names of rooms are not decoded",

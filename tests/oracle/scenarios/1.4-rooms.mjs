@@ -61,9 +61,10 @@ export default scenarios("class", {
       // Where it comes from stands before each line, in a way of each host.
       const lines = text.split(last)[0].split("\n").slice(1, -1);
       const plain = (line) => line.replace(/\x1b\[[\d;]*m/g, "").trim();
-      const said = lines.map((line) => plain(line).replace(/^(✘ \[ERROR\]|warn \S+:) /, ""));
-      // That one comes by another stream, and so at any place among these.
-      return said.filter((line) => line && !first.test(line));
+      // What other rooms say, and what comes by another stream, may stand at any place among these.
+      const ofOthers = /^(\w+ main\/(?!Warned~1:)|[A-Z]+ \/)/;
+      const own = lines.map(plain).filter((line) => !ofOthers.test(line) && !first.test(line));
+      return own.map((line) => line.replace(/^(✘ \[ERROR\]|warn \S+:) /, "")).filter(Boolean);
     };
     for (const what of ["getConnection", "getConnections", "connections"]) {
       for (const when of ["", "later: "]) stage.saw(when + what, await said(when + what));

@@ -55,5 +55,26 @@ export const old = {
   },
 } satisfies PartyKitServer;
 
-// @ts-expect-error alarms are not there yet
-export const alarm = (room: Party.Room) => room.storage.setAlarm(5);
+export async function everything({ storage }: Party.Room): Promise<string> {
+  const at: number | null = await storage.getAlarm();
+  await storage.setAlarm(new Date(at ?? Date.now()), { allowUnconfirmed: true });
+  const found: number = await storage.transaction(async (transaction) => {
+    await transaction.put("a", 1);
+    if ((await transaction.delete(["b", "c"])) > 1) transaction.rollback();
+    return (await transaction.list({ prefix: "a" })).size;
+  });
+  const text: string = await storage.transaction(() => `${found}`);
+  await storage.deleteAll();
+  await storage.deleteAlarm();
+  await storage.sync();
+  // @ts-expect-error there is nothing to wait for within a transaction
+  await storage.transaction((transaction) => transaction.sync());
+  return text;
+}
+
+export const alarmed = {
+  async onAlarm(room) {
+    room.broadcast(room.id);
+    await room.storage.setAlarm(Date.now() + 1000);
+  },
+} satisfies PartyKitServer;

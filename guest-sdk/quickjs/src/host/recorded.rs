@@ -19,6 +19,9 @@ pub(crate) struct Recorded {
     pub(crate) settled_already: bool,
     /// Bodies and connections that the host has forgotten.
     pub(crate) gone: Vec<u64>,
+    pub(crate) alarm: Option<u64>,
+    /// There is nothing to wait for.
+    pub(crate) is_durable: bool,
     /// Entries of one page of a listing; 0 is no limit.
     pub(crate) page: usize,
 }
@@ -116,10 +119,10 @@ pub(crate) mod events {
 }
 
 pub(crate) mod sections {
-    pub(crate) use crate::bindings::partykit::room::sections::Ending;
+    pub(crate) use crate::bindings::partykit::room::sections::{Ending, Kind};
     use crate::bindings::partykit::room::types::Refusal;
 
-    pub(crate) fn enter(outer: u64) -> Result<u64, Refusal> {
+    pub(crate) fn enter(outer: u64, kind: Kind) -> Result<u64, Refusal> {
         let scope = super::next();
         super::with(|host| {
             if host.sections.last().copied().unwrap_or(0) != outer {
@@ -128,7 +131,11 @@ pub(crate) mod sections {
                 )));
             }
             host.sections.push(scope);
-            host.effects.push(format!("enter {outer} {scope}"));
+            let what = match kind {
+                Kind::Block => "enter",
+                Kind::Transaction => "begin",
+            };
+            host.effects.push(format!("{what} {outer} {scope}"));
             Ok(scope)
         })
     }
@@ -141,10 +148,10 @@ pub(crate) mod sections {
                 )));
             }
             host.sections.pop();
-            let ending = if matches!(ending, Ending::Keep) {
-                "keep"
-            } else {
-                "broken"
+            let ending = match ending {
+                Ending::Keep => "keep",
+                Ending::Rollback => "rollback",
+                Ending::Broken => "broken",
             };
             host.effects.push(format!("leave {scope} {ending}"));
             Ok(())
@@ -231,6 +238,26 @@ pub(crate) mod bodies {
     }
 }
 
+pub(crate) mod alarms {
+    use crate::bindings::partykit::room::types::Refusal;
+
+    pub(crate) fn get() -> Result<Option<u64>, Refusal> {
+        Ok(super::with(|host| host.alarm))
+    }
+
+    pub(crate) fn set(at_ms: u64) -> Result<(), Refusal> {
+        super::with(|host| host.alarm = Some(at_ms));
+        super::record(format!("alarm {at_ms}"));
+        Ok(())
+    }
+
+    pub(crate) fn delete() -> Result<(), Refusal> {
+        super::with(|host| host.alarm = None);
+        super::record("no alarm".to_owned());
+        Ok(())
+    }
+}
+
 pub(crate) mod timers {
     use crate::bindings::partykit::room::types::Refusal;
 
@@ -262,6 +289,18 @@ pub(crate) mod storage {
     pub(crate) fn delete(key: &str) -> Result<bool, Refusal> {
         super::record(format!("delete {key}"));
         Ok(super::with(|host| host.stored.remove(key)).is_some())
+    }
+
+    pub(crate) fn delete_all() -> Result<(), Refusal> {
+        super::with(|host| host.stored.clear());
+        super::record("delete all".to_owned());
+        Ok(())
+    }
+
+    pub(crate) fn sync(scope: u64) -> Result<Option<u64>, Refusal> {
+        super::record(format!("sync scope {scope}"));
+        let is_durable = super::with(|host| host.is_durable);
+        Ok((!is_durable).then(super::next))
     }
 
     pub(crate) fn list(range: Range<'_>, after: Option<&str>) -> Result<Page, Refusal> {

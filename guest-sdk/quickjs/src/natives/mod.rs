@@ -4,6 +4,7 @@
 //! [`install`] puts all of it on one global, which internal/native.js takes and deletes before any
 //! code of the user runs.
 
+mod alarms;
 mod bodies;
 mod clock;
 mod connections;
@@ -26,7 +27,8 @@ const GLOBAL: &str = "__partykitNative";
 
 type Interface = (&'static str, for<'js> fn(&Interfaces<'js>) -> Result<()>);
 
-const INTERFACES: [Interface; 12] = [
+const INTERFACES: [Interface; 13] = [
+    ("alarms", alarms::install),
     ("bodies", bodies::install),
     ("clock", clock::install),
     ("connections", connections::install),

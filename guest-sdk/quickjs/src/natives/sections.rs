@@ -4,7 +4,7 @@ use rquickjs::{Ctx, Result};
 
 use super::Interfaces;
 use crate::bridge::refused;
-use crate::host::sections::{self, Ending};
+use crate::host::sections::{self, Ending, Kind};
 
 pub(super) fn install(native: &Interfaces<'_>) -> Result<()> {
     native.add("enter", enter)?;
@@ -12,12 +12,21 @@ pub(super) fn install(native: &Interfaces<'_>) -> Result<()> {
     Ok(())
 }
 
-fn enter(ctx: Ctx<'_>, outer: f64) -> Result<f64> {
-    let scope = sections::enter(outer as u64).map_err(|refusal| refused(&ctx, &refusal))?;
+fn enter(ctx: Ctx<'_>, outer: f64, is_transaction: bool) -> Result<f64> {
+    let kind = match is_transaction {
+        true => Kind::Transaction,
+        false => Kind::Block,
+    };
+    let scope = sections::enter(outer as u64, kind).map_err(|refusal| refused(&ctx, &refusal))?;
     Ok(scope as f64)
 }
 
-fn leave(ctx: Ctx<'_>, scope: f64, keep: bool) -> Result<()> {
-    let ending = if keep { Ending::Keep } else { Ending::Broken };
+/// `ending` is 0 for keep, 1 for rollback, 2 for broken.
+fn leave(ctx: Ctx<'_>, scope: f64, ending: u8) -> Result<()> {
+    let ending = match ending {
+        0 => Ending::Keep,
+        1 => Ending::Rollback,
+        _ => Ending::Broken,
+    };
     sections::leave(scope as u64, ending).map_err(|refusal| refused(&ctx, &refusal))
 }

@@ -4,6 +4,8 @@
 //! answers come, is decided in guest-sdk/js/party/storage.js. The limits of PartyKit and their
 //! texts are checked here, where the bytes are known.
 
+use std::collections::BTreeSet;
+
 use rquickjs::{Array, Ctx, Exception, Result, Value};
 
 use super::{Interfaces, value};
@@ -19,8 +21,11 @@ const SERIALIZER_BYTES: usize = 34;
 pub(super) fn install(native: &Interfaces<'_>) -> Result<()> {
     native.add("get", get)?;
     native.add("put", put)?;
+    native.add("find", find)?;
     native.add("delete", delete)?;
+    native.add("deleteAll", delete_all)?;
     native.add("list", list)?;
+    native.add("sync", sync)?;
     Ok(())
 }
 
@@ -30,6 +35,24 @@ fn get<'js>(ctx: Ctx<'js>, key: Text<'js>) -> Result<Value<'js>> {
         Some(bytes) => value::read(&ctx, &bytes),
         None => Ok(Value::new_undefined(ctx)),
     }
+}
+
+/// Those of `keys` that exist, flat (key, value, key, value) and in the order of their bytes. One
+/// that is too long is none that exists, as in PartyKit.
+fn find<'js>(ctx: Ctx<'js>, keys: Array<'js>) -> Result<Array<'js>> {
+    let mut wanted = BTreeSet::new();
+    for index in 0..keys.len() {
+        wanted.insert(keys.get::<Text<'js>>(index)?.to_owned());
+    }
+    let found = Array::new(ctx.clone())?;
+    for key in wanted.into_iter().filter(|key| key.len() <= KEY_BYTES_MAX) {
+        let value = storage::get(&key).map_err(|refusal| refused(&ctx, &refusal))?;
+        if let Some(bytes) = value {
+            found.set(found.len(), key)?;
+            found.set(found.len(), value::read(&ctx, &bytes)?)?;
+        }
+    }
+    Ok(found)
 }
 
 /// Writes all of `entries` (key, value, key, value) or, when one of them is refused, none.
@@ -55,9 +78,27 @@ fn put<'js>(ctx: Ctx<'js>, entries: Array<'js>) -> Result<()> {
     Ok(())
 }
 
-fn delete<'js>(ctx: Ctx<'js>, key: Text<'js>) -> Result<bool> {
-    check_key(&ctx, &key)?;
-    storage::delete(&key).map_err(|refusal| refused(&ctx, &refusal))
+/// Deletes all of `keys` or, when one of them is refused, none. Says how many existed.
+fn delete<'js>(ctx: Ctx<'js>, keys: Array<'js>) -> Result<u32> {
+    let keys: Vec<Text<'js>> = (0..keys.len())
+        .map(|index| keys.get(index))
+        .collect::<Result<_>>()?;
+    keys.iter().try_for_each(|key| check_key(&ctx, key))?;
+    let mut deleted = 0;
+    for key in &keys {
+        deleted += u32::from(storage::delete(key).map_err(|refusal| refused(&ctx, &refusal))?);
+    }
+    Ok(deleted)
+}
+
+fn delete_all(ctx: Ctx<'_>) -> Result<()> {
+    storage::delete_all().map_err(|refusal| refused(&ctx, &refusal))
+}
+
+/// What to wait for; 0 when there is nothing.
+fn sync(ctx: Ctx<'_>, scope: f64) -> Result<f64> {
+    let sync = storage::sync(scope as u64).map_err(|refusal| refused(&ctx, &refusal))?;
+    Ok(sync.unwrap_or(0) as f64)
 }
 
 /// All entries of a range, flat: key, value, key, value.

@@ -3,7 +3,9 @@
 
 mod life;
 mod loading;
+mod random_values;
 mod replaced;
+mod storage;
 mod streams;
 mod turns;
 mod values;

@@ -8,7 +8,7 @@ use bytestring::ByteString;
 
 use crate::{
     BodyHandle, CloseInfo, ConnectionHandle, EventId, InternalId, Message, PartyName, Request,
-    RequestHead, Response, RoomId, Scope, TimerHandle,
+    RequestHead, Response, RoomId, Scope, SyncHandle, TimerHandle,
 };
 
 /// Who a room is, as its code sees it.
@@ -105,6 +105,16 @@ pub enum Event {
         /// Which one.
         timer: TimerHandle,
     },
+    /// The room's alarm is due.
+    Alarm {
+        /// Owed a settle: done forgets the alarm, failed has it tried again.
+        event: EventId,
+    },
+    /// What had been written when it was asked for is durable.
+    Synced {
+        /// Which one.
+        sync: SyncHandle,
+    },
 }
 
 impl Event {
@@ -117,8 +127,11 @@ impl Event {
             | Self::Message { event, .. }
             | Self::Close { event, .. }
             | Self::Error { event, .. }
-            | Self::Request { event, .. } => Some(*event),
-            Self::Body { .. } | Self::Abort { .. } | Self::Timer { .. } => None,
+            | Self::Request { event, .. }
+            | Self::Alarm { event } => Some(*event),
+            Self::Body { .. } | Self::Abort { .. } | Self::Timer { .. } | Self::Synced { .. } => {
+                None
+            }
         }
     }
 }
@@ -158,11 +171,22 @@ pub struct Failure {
     pub status: Option<u16>,
 }
 
+/// What a section does besides keeping others out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SectionKind {
+    /// Nothing.
+    Block,
+    /// Its writes are held back until it is left, and are kept or dropped together.
+    Transaction,
+}
+
 /// How a section ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SectionEnding {
     /// Its work is done.
     Keep,
+    /// What a transaction wrote never happened.
+    Rollback,
     /// Its code failed: the room is reset.
     Broken,
 }

@@ -246,6 +246,10 @@ handle! {
     TimerHandle
 }
 handle! {
+    /// One wait for everything written so far to be durable.
+    SyncHandle
+}
+handle! {
     /// The section in which a piece of work was started.
     Scope
 }

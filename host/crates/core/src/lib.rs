@@ -19,12 +19,14 @@ mod store;
 
 pub use clock::{Clock, Entropy, Now};
 pub use error::{Fault, GuestError, LimitName, Refusal};
-pub use event::{BodyEvent, ConnectionInfo, Event, Failure, Outcome, RoomInfo, SectionEnding};
+pub use event::{
+    BodyEvent, ConnectionInfo, Event, Failure, Outcome, RoomInfo, SectionEnding, SectionKind,
+};
 pub use guest::{Description, Guest, GuestFactory};
 pub use http::{Content, Field, Request, RequestHead, Response};
 pub use id::{
     BodyHandle, ConnectionHandle, EventId, IdError, InternalId, PartyName, ProjectName, RoomId,
-    RoomKey, Scope, TimerHandle,
+    RoomKey, Scope, SyncHandle, TimerHandle,
 };
 pub use limits::Limits;
 pub use log::{LogLevel, LogLine};

@@ -49,13 +49,24 @@ pub struct Limits {
     pub value_bytes_max: u64,
     /// One page of a storage listing.
     pub list_page_bytes_max: u64,
+    /// What one room has read from its storage or written to it and keeps at hand, so that reading
+    /// it again asks no disk.
+    pub storage_cache_bytes_max: u64,
+    /// Writes that one room holds in open transactions.
+    pub transaction_bytes_max: u64,
+    /// Writes of one turn, those of open transactions included: one batch of the store.
+    pub batch_bytes_max: u64,
+    /// Calls of `storage.sync()` of one room that wait for the disk.
+    pub syncs_max: u64,
     /// From the delivery of on-start until it settles.
     pub start_ms: u64,
     /// From the delivery of on-connect until it settles.
     pub connect_ms: u64,
     /// From the delivery of a request until it is answered.
     pub request_ms: u64,
-    /// From the opening of a section (`blockConcurrencyWhile`) until it is left.
+    /// From the delivery of an alarm until its handler settles.
+    pub alarm_ms: u64,
+    /// From the opening of a section (`blockConcurrencyWhile`, `transaction`) until it is left.
     pub section_ms: u64,
     /// Delivered events whose handlers have not settled.
     pub owed_events_max: u64,
@@ -95,9 +106,16 @@ impl Default for Limits {
             // 128 KiB and the slack that the reference's serializer header needs.
             value_bytes_max: 128 * KIB + 34,
             list_page_bytes_max: 4 * MIB,
+            storage_cache_bytes_max: MIB,
+            transaction_bytes_max: 32 * MIB,
+            // Half of what a store takes at once; a group is held in memory about twice.
+            batch_bytes_max: 64 * MIB,
+            syncs_max: 10_000,
             start_ms: 30_000,
             connect_ms: 30_000,
             request_ms: 100_000,
+            // What a Durable Object's has.
+            alarm_ms: 900_000,
             section_ms: 30_000,
             owed_events_max: 100_000,
             // As the reference, which looks every 10 s.
@@ -132,9 +150,14 @@ impl Limits {
             "key_bytes_max" => &mut self.key_bytes_max,
             "value_bytes_max" => &mut self.value_bytes_max,
             "list_page_bytes_max" => &mut self.list_page_bytes_max,
+            "storage_cache_bytes_max" => &mut self.storage_cache_bytes_max,
+            "transaction_bytes_max" => &mut self.transaction_bytes_max,
+            "batch_bytes_max" => &mut self.batch_bytes_max,
+            "syncs_max" => &mut self.syncs_max,
             "start_ms" => &mut self.start_ms,
             "connect_ms" => &mut self.connect_ms,
             "request_ms" => &mut self.request_ms,
+            "alarm_ms" => &mut self.alarm_ms,
             "section_ms" => &mut self.section_ms,
             "owed_events_max" => &mut self.owed_events_max,
             "room_idle_ms" => &mut self.room_idle_ms,

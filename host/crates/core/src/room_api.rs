@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::{
     BodyHandle, ConnectionHandle, EventId, LogLevel, Message, Outcome, Page, Range, Refusal, Scope,
-    SectionEnding, TimerHandle,
+    SectionEnding, SectionKind, SyncHandle, TimerHandle,
 };
 
 /// The room, as its guest sees it during one turn. All calls are synchronous; outgoing ones are
@@ -21,12 +21,13 @@ pub trait RoomApi {
     ///
     /// # Errors
     /// `Invalid` when `outer` is not the innermost open section.
-    fn section_enter(&mut self, outer: Scope) -> Result<Scope, Refusal>;
+    fn section_enter(&mut self, outer: Scope, kind: SectionKind) -> Result<Scope, Refusal>;
 
     /// Closes the innermost section.
     ///
     /// # Errors
-    /// `Invalid` when `scope` is not the innermost open section.
+    /// `Invalid` when `scope` is not the innermost open section, or no transaction and to be
+    /// rolled back.
     fn section_leave(&mut self, scope: Scope, ending: SectionEnding) -> Result<(), Refusal>;
 
     /// Puts a connecting client among the room's connections.
@@ -95,23 +96,56 @@ pub trait RoomApi {
     /// `Internal` when the store cannot be read.
     fn storage_get(&mut self, key: &str) -> Result<Option<Bytes>, Refusal>;
 
-    /// Writes a value with the batch of this turn.
+    /// Writes a value with the batch of this turn, or in the innermost transaction.
     ///
     /// # Errors
-    /// A limit on keys, values or the batch.
+    /// A limit on keys, values, or what an open transaction may hold.
     fn storage_put(&mut self, key: &str, value: Bytes) -> Result<(), Refusal>;
 
-    /// Deletes a value with the batch of this turn; says whether there was one.
+    /// Deletes a value, as a write does; says whether there was one.
     ///
     /// # Errors
     /// As for reading and writing.
     fn storage_delete(&mut self, key: &str) -> Result<bool, Refusal>;
+
+    /// Deletes every value, as a write does; the alarm stays.
+    ///
+    /// # Errors
+    /// As for writing.
+    fn storage_delete_all(&mut self) -> Result<(), Refusal>;
 
     /// One page of a range, bounded in bytes.
     ///
     /// # Errors
     /// As for reading.
     fn storage_list(&mut self, range: &Range, after: Option<&str>) -> Result<Page, Refusal>;
+
+    /// Waits for every batch so far, this turn's included, to be durable: a `Synced` follows in
+    /// that scope. None when they are already.
+    ///
+    /// # Errors
+    /// `syncs_max`.
+    fn storage_sync(&mut self, scope: Scope) -> Result<Option<SyncHandle>, Refusal>;
+
+    /// When the room's alarm is due, in milliseconds since 1970; none while its handler runs,
+    /// unless another one was set meanwhile.
+    ///
+    /// # Errors
+    /// As for reading.
+    fn alarm_get(&mut self) -> Result<Option<u64>, Refusal>;
+
+    /// Sets the room's alarm in place of the one it has; a moment that has passed means now.
+    /// Written as a value is.
+    ///
+    /// # Errors
+    /// As for writing.
+    fn alarm_set(&mut self, at_ms: u64) -> Result<(), Refusal>;
+
+    /// Forgets the room's alarm.
+    ///
+    /// # Errors
+    /// As for writing.
+    fn alarm_delete(&mut self) -> Result<(), Refusal>;
 
     /// Arms a timer.
     ///

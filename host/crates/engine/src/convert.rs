@@ -123,8 +123,16 @@ fn content_from(content: types::ContentResult) -> core::Content {
     }
 }
 
+pub(crate) fn kind_from(kind: sections::Kind) -> core::SectionKind {
+    match kind {
+        sections::Kind::Block => core::SectionKind::Block,
+        sections::Kind::Transaction => core::SectionKind::Transaction,
+    }
+}
+
 pub(crate) fn ending_from(ending: sections::Ending) -> core::SectionEnding {
     match ending {
+        sections::Ending::Rollback => core::SectionEnding::Rollback,
         sections::Ending::Keep => core::SectionEnding::Keep,
         sections::Ending::Broken => core::SectionEnding::Broken,
     }

@@ -5,7 +5,7 @@ use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::partykit::room::{
-    bodies, clock, connections, events, log, random, sections, storage, timers, types,
+    alarms, bodies, clock, connections, events, log, random, sections, storage, timers, types,
 };
 use crate::state::GuestState;
 
@@ -19,6 +19,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     connections::add_to_linker::<_, Own>(&mut linker, |state| state)?;
     bodies::add_to_linker::<_, Own>(&mut linker, |state| state)?;
     storage::add_to_linker::<_, Own>(&mut linker, |state| state)?;
+    alarms::add_to_linker::<_, Own>(&mut linker, |state| state)?;
     timers::add_to_linker::<_, Own>(&mut linker, |state| state)?;
     clock::add_to_linker::<_, Own>(&mut linker, |state| state)?;
     random::add_to_linker::<_, Own>(&mut linker, |state| state)?;

@@ -23,6 +23,8 @@ pub(crate) fn deliver(
             message: sent,
         } => guest.call_on_message(store, event.0, sender.0, message(sent)),
         Event::Timer { timer } => guest.call_on_timer(store, timer.0),
+        Event::Alarm { event } => guest.call_on_alarm(store, event.0),
+        Event::Synced { sync } => guest.call_on_synced(store, sync.0),
         Event::Close {
             event,
             client,

@@ -103,6 +103,9 @@ pub enum Input {
     },
     /// The host needs the room's place: it goes, if nothing but durable state is lost with it.
     Rest,
+    /// The room's alarm seems to be due; answered by `AlarmOver`, at the latest when its handler
+    /// is done.
+    Alarm,
     /// A batch is durable, or is not.
     Committed {
         /// Which.
@@ -215,6 +218,14 @@ pub enum Action {
         /// Whose request.
         exchange: ExchangeId,
     },
+    /// The room's alarm is another one now, and durably so.
+    AlarmSet {
+        /// When it is due, in milliseconds since 1970; none when there is none.
+        at_ms: Option<u64>,
+    },
+    /// Nothing more comes of the last `Input::Alarm`; a room that is dropped says no such thing.
+    /// Without an `AlarmSet` since then the alarm was not tried, and may be due still.
+    AlarmOver,
     /// A line for the room's developer.
     Log(LogLine),
     /// The guest failed and is gone; for the host's log, once for each failure.

@@ -4,19 +4,17 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 use partykit_core::{
-    BodyEvent, BodyHandle, ConnectionHandle, Content, EventId, GuestError, LogLevel, Message,
-    Outcome, Page, Range, ReadError, Refusal, Response, RoomApi, Scope, SectionEnding, TimerHandle,
+    BodyHandle, ConnectionHandle, Content, EventId, GuestError, LogLevel, Message, Outcome, Page,
+    Range, Refusal, Response, RoomApi, Scope, SectionEnding, SectionKind, SyncHandle, TimerHandle,
     close_code,
 };
 
-use crate::answers;
+use crate::Action;
+use crate::alarm;
 use crate::owed::Debt;
+use crate::settle::outcome_bytes;
 use crate::state::State;
 use crate::turn::BeforeSection;
-use crate::{Action, ExchangeId};
-
-/// What a guest is told when it reads from or writes to a client that has gone.
-pub(crate) const CLIENT_GONE: &str = "the client has gone";
 
 /// The most that `crypto.getRandomValues` gives at once, and so the most of one import call.
 const RANDOM_BYTES_MAX: u32 = 65_536;
@@ -43,6 +41,7 @@ impl RoomApi for State {
             Debt::Start { .. } => self.turn.started = Some(outcome),
             Debt::Connect { connection } => self.settle_connect(connection, outcome),
             Debt::Request { exchange } => self.settle_request(exchange, outcome),
+            Debt::Alarm => self.settle_alarm(&outcome),
             Debt::Gone => self.settle_gone(outcome),
             Debt::Close { connection } => {
                 self.turn.outbox.extend(self.connections.answer(connection));
@@ -52,22 +51,36 @@ impl RoomApi for State {
         Ok(())
     }
 
-    fn section_enter(&mut self, outer: Scope) -> Result<Scope, Refusal> {
+    fn section_enter(&mut self, outer: Scope, kind: SectionKind) -> Result<Scope, Refusal> {
         let deadline = self.clock.now().monotonic_us + self.limits.section_ms * 1000;
-        let scope = self.sections.enter(outer, deadline)?;
-        if self.turn.before_section.is_none() {
+        let scope = self.sections.enter(outer, kind, deadline)?;
+        // A transaction needs no copy of what is around it: its writes have a layer of their own.
+        if kind == SectionKind::Block && self.turn.before_section.is_none() {
             self.turn.before_section = Some(BeforeSection {
+                scope,
                 outbox_len: self.turn.outbox.len(),
                 writes: self.overlay.turn_so_far(),
             });
+        }
+        if kind == SectionKind::Transaction {
+            self.overlay.begin_transaction();
         }
         Ok(scope)
     }
 
     fn section_leave(&mut self, scope: Scope, ending: SectionEnding) -> Result<(), Refusal> {
-        let outer = self.sections.leave(scope)?;
-        self.rescope(scope, outer);
-        self.turn.broken |= ending == SectionEnding::Broken;
+        let left = self.sections.leave(scope, ending)?;
+        self.rescope(scope, left.outer);
+        if left.kind == SectionKind::Transaction {
+            self.overlay.end_transaction(ending == SectionEnding::Keep);
+        }
+        if ending == SectionEnding::Broken {
+            self.turn.broken = true;
+        } else if !self.turn.broken {
+            // What it has done is as good as what was done before it.
+            let before = &mut self.turn.before_section;
+            before.take_if(|before| before.scope == scope);
+        }
         Ok(())
     }
 
@@ -169,34 +182,51 @@ impl RoomApi for State {
     }
 
     fn storage_get(&mut self, key: &str) -> Result<Option<Bytes>, Refusal> {
-        self.overlay
-            .get(key, self.reader.as_ref())
-            .map_err(|error| self.read_failed(&error))
+        self.read(key)
     }
 
     fn storage_put(&mut self, key: &str, value: Bytes) -> Result<(), Refusal> {
-        self.check_size("key_bytes_max", key.len(), self.limits.key_bytes_max)?;
-        self.check_size("value_bytes_max", value.len(), self.limits.value_bytes_max)?;
-        self.turn
-            .count(1, (key.len() + value.len()) as u64, &self.limits);
-        self.overlay.write(key, Some(value));
-        Ok(())
+        self.put(key, value)
     }
 
     fn storage_delete(&mut self, key: &str) -> Result<bool, Refusal> {
-        self.check_size("key_bytes_max", key.len(), self.limits.key_bytes_max)?;
-        self.turn.count(1, key.len() as u64, &self.limits);
-        let found = self.storage_get(key)?.is_some();
-        if found {
-            self.overlay.write(key, None);
-        }
-        Ok(found)
+        self.delete(key)
+    }
+
+    fn storage_delete_all(&mut self) -> Result<(), Refusal> {
+        self.turn.count(1, 0, &self.limits);
+        self.overlay.delete_all();
+        Ok(())
     }
 
     fn storage_list(&mut self, range: &Range, after: Option<&str>) -> Result<Page, Refusal> {
         self.overlay
             .list(range, after, self.reader.as_ref(), &self.limits)
             .map_err(|error| self.read_failed(&error))
+    }
+
+    fn storage_sync(&mut self, scope: Scope) -> Result<Option<SyncHandle>, Refusal> {
+        self.sync(scope)
+    }
+
+    fn alarm_get(&mut self) -> Result<Option<u64>, Refusal> {
+        self.overlay
+            .alarm(self.reader.as_ref())
+            .map(|alarm| alarm.map(|alarm| alarm.at_ms))
+            .map_err(|error| self.read_failed(&error))
+    }
+
+    fn alarm_set(&mut self, at_ms: u64) -> Result<(), Refusal> {
+        alarm::check(at_ms)?;
+        self.turn.count(1, 0, &self.limits);
+        self.set_alarm(at_ms);
+        Ok(())
+    }
+
+    fn alarm_delete(&mut self) -> Result<(), Refusal> {
+        self.turn.count(1, 0, &self.limits);
+        self.overlay.delete_alarm();
+        Ok(())
     }
 
     fn timer_set(&mut self, delay_ms: u64, scope: Scope) -> Result<TimerHandle, Refusal> {
@@ -239,96 +269,4 @@ impl RoomApi for State {
     fn exceeded(&self) -> Option<GuestError> {
         self.turn.exceeded.clone()
     }
-}
-
-impl State {
-    fn settle_connect(&mut self, connection: ConnectionHandle, outcome: Outcome) {
-        match outcome {
-            Outcome::Failed(failure) => {
-                // The client may have gone meanwhile; then nobody is left to be told.
-                if self.connections.remove(connection).is_some() {
-                    self.turn
-                        .outbox
-                        .push(answers::rejection(connection, &failure));
-                }
-            }
-            Outcome::Done | Outcome::Response(_) => {
-                if self.connections.open(connection) {
-                    self.turn.outbox.push(Action::Accept { connection });
-                }
-            }
-        }
-    }
-
-    fn settle_request(&mut self, exchange: ExchangeId, outcome: Outcome) {
-        let response = answers::to_request(outcome);
-        let early = match &response.body {
-            Content::Whole(_) => None,
-            Content::Pieces(body) => match self.bodies.attach(*body, exchange) {
-                Some(early) => Some(early),
-                None => {
-                    let response = answers::no_such_body();
-                    return self
-                        .turn
-                        .outbox
-                        .push(Action::Respond { exchange, response });
-                }
-            },
-        };
-        self.turn
-            .outbox
-            .push(Action::Respond { exchange, response });
-        if let Some(early) = early {
-            let write = |piece| Action::BodyWrite { exchange, piece };
-            self.turn.outbox.extend(early.pieces.into_iter().map(write));
-            let finish = early.finished.then_some(Action::BodyFinish { exchange });
-            self.turn.outbox.extend(finish);
-        }
-    }
-
-    /// Nobody reads the answer; whoever writes it is told.
-    fn settle_gone(&mut self, outcome: Outcome) {
-        if let Outcome::Response(Response {
-            body: Content::Pieces(body),
-            ..
-        }) = outcome
-        {
-            self.bodies.abort(body);
-            self.complete_body(
-                Some((body, Scope::NONE)),
-                BodyEvent::Failed(CLIENT_GONE.to_owned()),
-            );
-        }
-    }
-
-    fn check_size(&self, name: &'static str, value: usize, max: u64) -> Result<(), Refusal> {
-        let value = value as u64;
-        if value > max {
-            Err(Refusal::Limit { name, value, max })
-        } else {
-            Ok(())
-        }
-    }
-
-    /// A room that cannot read its storage must not go on as if nothing were stored.
-    fn read_failed(&mut self, error: &ReadError) -> Refusal {
-        let message = error.to_string();
-        self.turn.exceeded = Some(GuestError::Host {
-            message: message.clone(),
-        });
-        Refusal::Internal(message)
-    }
-}
-
-fn outcome_bytes(outcome: &Outcome) -> u64 {
-    let bytes = match outcome {
-        Outcome::Done => 0,
-        Outcome::Response(Response {
-            body: Content::Whole(body),
-            ..
-        }) => body.len(),
-        Outcome::Response(_) => 0,
-        Outcome::Failed(failure) => failure.message.len(),
-    };
-    bytes as u64
 }

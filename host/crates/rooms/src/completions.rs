@@ -1,17 +1,19 @@
 //! Completions of started work that wait to enter: timers that are due, pieces of bodies, room to
-//! write on. Unlike other events each belongs to a scope, and enters while its section is open.
+//! write on, writes that are durable. Unlike other events each belongs to a scope, and enters while
+//! its section is open.
 //!
 //! Bound: each is the one answer to something the guest has started, and those have limits.
 
 use std::collections::VecDeque;
 
-use partykit_core::{BodyEvent, BodyHandle, Scope, TimerHandle};
+use partykit_core::{BodyEvent, BodyHandle, Scope, SyncHandle, TimerHandle};
 
 /// What has completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Completion {
     Timer(TimerHandle),
     Body { body: BodyHandle, what: BodyEvent },
+    Synced(SyncHandle),
 }
 
 #[derive(Debug)]

@@ -6,13 +6,14 @@ use crate::answers::Cause;
 use crate::completions::Completion;
 use crate::mailbox::Waiting;
 use crate::owed::Debt;
-use crate::{Action, RequestBody, Room};
+use crate::{Action, ExchangeId, RequestBody, Room};
 
 impl Room {
     pub(crate) fn complete(&mut self, completion: Completion, actions: &mut Vec<Action>) {
         let event = match completion {
             Completion::Timer(timer) => Event::Timer { timer },
             Completion::Body { body, what } => Event::Body { body, what },
+            Completion::Synced(sync) => Event::Synced { sync },
         };
         self.turn(&event, actions);
     }
@@ -31,6 +32,9 @@ impl Room {
         if !self.has_space_for_debt(actions) {
             // The guest is gone, and the event is the first of the next one.
             return self.wait(waiting);
+        }
+        if matches!(waiting, Waiting::Alarm) && !self.begin_alarm(actions) {
+            return;
         }
         let Some((debt, limit_ms)) = self.debt_of(&waiting) else {
             return;
@@ -69,21 +73,22 @@ impl Room {
                 head,
                 body,
             } => {
-                let body = match body {
-                    RequestBody::None => None,
-                    RequestBody::Whole(bytes) => Some(Content::Whole(bytes)),
-                    RequestBody::Pieces => {
-                        Some(Content::Pieces(self.state.bodies.read_from(exchange)))
-                    }
-                };
-                Event::Request {
-                    event,
-                    request: Request { head, body },
-                }
+                let body = self.body_of(exchange, body);
+                let request = Request { head, body };
+                Event::Request { event, request }
             }
+            Waiting::Alarm => Event::Alarm { event },
             Waiting::Abort { event } => Event::Abort { event },
         };
         self.turn(&event, actions);
+    }
+
+    fn body_of(&mut self, exchange: ExchangeId, body: RequestBody) -> Option<Content> {
+        match body {
+            RequestBody::None => None,
+            RequestBody::Whole(bytes) => Some(Content::Whole(bytes)),
+            RequestBody::Pieces => Some(Content::Pieces(self.state.bodies.read_from(exchange))),
+        }
     }
 
     /// There was space when it came, and others have been let in while it waited. A room that reads
@@ -123,6 +128,7 @@ impl Room {
                 },
                 Some(limits.request_ms),
             ),
+            Waiting::Alarm => (Debt::Alarm, Some(limits.alarm_ms)),
             Waiting::Message { sender, .. } => {
                 self.state.connections.get(*sender)?;
                 nobody("onMessage")

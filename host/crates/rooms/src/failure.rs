@@ -2,7 +2,8 @@
 //! accepted connection still gets its on-close from the next guest.
 
 use partykit_core::{
-    CloseInfo, CommitError, CommitSeq, ConnectionInfo, Failure, GuestError, LogLevel,
+    CloseInfo, CommitError, CommitSeq, ConnectionHandle, ConnectionInfo, Failure, Fault,
+    GuestError, LogLevel,
 };
 
 use crate::answers::Cause;
@@ -19,6 +20,10 @@ impl Room {
     /// The guest failed in a turn: the turn never happened.
     pub(crate) fn guest_failed(&mut self, error: GuestError, actions: &mut Vec<Action>) {
         let cause = Cause::guest(&error);
+        // What the host fails at is no attempt of the alarm's: it stays as it is stored.
+        if error.fault() == Fault::Host {
+            self.alarm_put_back(actions);
+        }
         actions.push(Action::Failed { error });
         self.reset_for(cause, actions);
     }
@@ -27,6 +32,7 @@ impl Room {
     pub(crate) fn start_refused(&mut self, failure: &Failure, actions: &mut Vec<Action>) {
         let cause = Cause::start(failure);
         self.reset_for(cause.clone(), actions);
+        self.waiting_alarm_failed(actions);
         let mut outbox = Vec::new();
         self.answer_waiting(&cause, &mut outbox);
         self.state.gate.pass(&mut outbox, actions);
@@ -37,6 +43,10 @@ impl Room {
         let mut cause = Cause::guest(&error);
         if let GuestError::Load { message, .. } = &error {
             cause.text.clone_from(message);
+        }
+        // A host without space is no failure of the alarm's: it waits.
+        if error.fault() != Fault::Host {
+            self.waiting_alarm_failed(actions);
         }
         actions.push(Action::Failed { error });
         self.note_failure(&cause);
@@ -49,6 +59,9 @@ impl Room {
     pub(crate) fn reset_for(&mut self, cause: Cause, actions: &mut Vec<Action>) {
         self.note_failure(&cause);
         self.reset(&cause, actions);
+        if self.state.alarm.is_some() {
+            self.alarm_failed(actions);
+        }
     }
 
     fn note_failure(&mut self, cause: &Cause) {
@@ -65,9 +78,21 @@ impl Room {
         self.state.completions.forget_all();
         self.state.timers.forget_all();
         self.state.sections.forget_all();
+        self.state.gate.forget_syncs();
+        let discarded = std::mem::take(&mut self.state.turn.outbox);
         self.state.turn.clear();
         self.state.overlay.drop_turn();
         let mut outbox = Vec::new();
+        for action in discarded {
+            match action {
+                // The answer to a peer's last word: that peer is none of those closed below.
+                Action::Close { connection, .. } if !self.is_member(connection) => {
+                    outbox.push(action);
+                }
+                _ if is_answer(&action) => self.answer_discarded(&action, cause, &mut outbox),
+                _ => {}
+            }
+        }
         let mut was_starting = false;
         for debt in self.state.owed.take_all() {
             match debt {
@@ -81,7 +106,7 @@ impl Room {
                     }
                 }
                 Debt::Request { exchange } => outbox.push(cause.respond(exchange)),
-                Debt::Close { .. } | Debt::Nobody { .. } | Debt::Gone => {}
+                Debt::Close { .. } | Debt::Nobody { .. } | Debt::Gone | Debt::Alarm => {}
             }
         }
         outbox.extend(
@@ -99,6 +124,10 @@ impl Room {
             self.answer_waiting(cause, &mut outbox);
         }
         self.state.gate.pass(&mut outbox, actions);
+    }
+
+    fn is_member(&self, connection: ConnectionHandle) -> bool {
+        self.state.connections.get(connection).is_some()
     }
 
     /// Closes every connection, and owes each accepted one its on-close.
@@ -196,8 +225,9 @@ impl Room {
         }
         match result {
             Ok(_) => {
-                let keys = self.state.gate.committed(batch, actions);
-                self.state.overlay.forget(batch, &keys);
+                let durable = self.state.gate.committed(batch, actions);
+                self.state.overlay.forget(batch, &durable.keys);
+                self.state.complete_syncs(durable.syncs);
             }
             Err(error) => self.poison(&error, actions),
         }
@@ -220,6 +250,11 @@ impl Room {
         for action in discarded {
             self.answer_discarded(&action, &cause, &mut outbox);
         }
+        match error {
+            // Its own doing, which would be the same the next time.
+            CommitError::TooLarge { .. } => self.alarm_after_poison(),
+            _ => self.alarm_put_back(actions),
+        }
         self.state.gate.pass(&mut outbox, actions);
         self.reset_for(cause, actions);
     }
@@ -236,14 +271,35 @@ impl Room {
                 let exchange = *exchange;
                 outbox.push(Action::BodyAbort { exchange });
             }
+            Action::AlarmOver => outbox.push(Action::AlarmOver),
+            Action::AlarmSet { .. } => {
+                // It may be durable all the same, and whoever waits for it must know.
+                let alarm = self.state.reader.alarm().ok().flatten();
+                let at_ms = alarm.map(|alarm| alarm.at_ms);
+                outbox.push(Action::AlarmSet { at_ms });
+            }
             Action::Accept { connection } => {
-                // Its onConnect has run, so that it is owed an onClose too.
+                // Its onConnect has run, so that it is owed an onClose too, unless it has gone
+                // meanwhile and so is owed one already.
                 outbox.push(cause.reject(*connection));
-                if let Some(member) = self.state.connections.remove(*connection) {
-                    self.owe_close(member.info, cause);
+                if let Some(client) = self.state.connections.cut_off(*connection) {
+                    self.owe_close(client, cause);
                 }
             }
             _ => {}
         }
     }
+}
+
+/// Whether somebody outside waits for it, so that a turn that fails after it must not swallow it.
+/// Connections are closed and alarms ended by the reset itself.
+fn is_answer(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Respond { .. }
+            | Action::Accept { .. }
+            | Action::Reject { .. }
+            | Action::Refuse { .. }
+            | Action::BodyAbort { .. }
+    )
 }

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use partykit_core::WriteOp;
+use partykit_core::{Scope, SyncHandle, WriteOp};
 
 use crate::{Action, BatchId};
 
@@ -19,6 +19,19 @@ struct Waiting {
     durable: bool,
     /// The outbox of the turn, and those of later turns that wrote nothing.
     outbox: Vec<Action>,
+    /// Calls of `sync()` that wait for this batch and those before it.
+    syncs: Syncs,
+}
+
+type Syncs = Vec<(SyncHandle, Scope)>;
+
+/// What comes of a batch that is durable.
+#[derive(Debug, Default)]
+pub(crate) struct Durable {
+    /// Which keys it wrote.
+    pub(crate) keys: Vec<String>,
+    /// Who has waited long enough.
+    pub(crate) syncs: Vec<(SyncHandle, Scope)>,
 }
 
 #[derive(Debug, Default)]
@@ -26,10 +39,11 @@ pub(crate) struct OutputGate {
     waiting: VecDeque<Waiting>,
     uncommitted_bytes: u64,
     last: u64,
-    /// Lets output of turns without writes overtake what waits: a bug that the simulation must
-    /// find.
+    last_sync: u64,
+    /// How many calls of `sync()` wait.
+    syncs: u64,
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) planted_bug: bool,
+    pub(crate) planted: crate::testing::Planted,
 }
 
 impl OutputGate {
@@ -41,7 +55,7 @@ impl OutputGate {
     /// Lets the outbox of a turn without writes pass, or has it wait for those before it.
     pub(crate) fn pass(&mut self, outbox: &mut Vec<Action>, actions: &mut Vec<Action>) {
         #[cfg(any(test, feature = "testing"))]
-        if self.planted_bug {
+        if self.planted.is(crate::testing::Bug::OutputOvertakes) {
             return actions.append(outbox);
         }
         match self.waiting.back_mut() {
@@ -64,26 +78,68 @@ impl OutputGate {
             bytes,
             durable: false,
             outbox,
+            syncs: Vec::new(),
         });
     }
 
-    /// A batch is durable: lets out what waited for nothing else, and says which keys it wrote.
-    pub(crate) fn committed(&mut self, batch: BatchId, actions: &mut Vec<Action>) -> Vec<String> {
-        let mut keys = Vec::new();
+    /// A name for one more call of `sync()`, which counts from now on.
+    pub(crate) fn next_sync(&mut self) -> SyncHandle {
+        self.last_sync += 1;
+        self.syncs += 1;
+        SyncHandle(self.last_sync)
+    }
+
+    /// How many calls of `sync()` wait, those of the running turn included.
+    pub(crate) fn syncs(&self) -> u64 {
+        self.syncs
+    }
+
+    /// Has calls of `sync()` wait for all that waits here; hands back those that need not.
+    pub(crate) fn wait(&mut self, syncs: Syncs) -> Syncs {
+        let Some(last) = self.waiting.back_mut() else {
+            self.syncs -= syncs.len() as u64;
+            return syncs;
+        };
+        last.syncs.extend(syncs);
+        Vec::new()
+    }
+
+    /// A section ended: what it started belongs to the one around it.
+    pub(crate) fn rescope(&mut self, ended: Scope, outer: Scope) {
+        let waiting = self.waiting.iter_mut();
+        let syncs = waiting.flat_map(|waiting| &mut waiting.syncs);
+        let of_ended = syncs.filter(|(_, scope)| *scope == ended);
+        of_ended.for_each(|(_, scope)| *scope = outer);
+    }
+
+    /// The guest is gone, and nobody waits for them. Handles are not given out twice.
+    pub(crate) fn forget_syncs(&mut self) {
+        self.syncs = 0;
+        self.waiting
+            .iter_mut()
+            .for_each(|waiting| waiting.syncs.clear());
+    }
+
+    /// A batch is durable: lets out what waited for nothing else.
+    pub(crate) fn committed(&mut self, batch: BatchId, actions: &mut Vec<Action>) -> Durable {
+        let mut durable = Durable::default();
         if let Some(waiting) = self
             .waiting
             .iter_mut()
             .find(|waiting| waiting.batch == batch)
         {
             waiting.durable = true;
-            keys = std::mem::take(&mut waiting.keys);
+            durable.keys = std::mem::take(&mut waiting.keys);
             self.uncommitted_bytes -= waiting.bytes;
         }
         while self.waiting.front().is_some_and(|first| first.durable) {
-            let passed = self.waiting.pop_front();
-            actions.extend(passed.into_iter().flat_map(|waiting| waiting.outbox));
+            if let Some(passed) = self.waiting.pop_front() {
+                actions.extend(passed.outbox);
+                durable.syncs.extend(passed.syncs);
+            }
         }
-        keys
+        self.syncs -= durable.syncs.len() as u64;
+        durable
     }
 
     /// Whether this batch is one that waits here, and not one of before a reset.
@@ -96,6 +152,7 @@ impl OutputGate {
     /// A batch failed: everything that waits is thrown away. Returns what will never leave.
     pub(crate) fn poison(&mut self) -> Vec<Action> {
         self.uncommitted_bytes = 0;
+        self.syncs = 0;
         self.waiting
             .drain(..)
             .flat_map(|waiting| waiting.outbox)
@@ -122,7 +179,8 @@ fn write_bytes(write: &WriteOp) -> u64 {
     }
 }
 
-fn write_key(write: &WriteOp) -> Option<&str> {
+/// Which key a write is of.
+pub(crate) fn write_key(write: &WriteOp) -> Option<&str> {
     match write {
         WriteOp::Put { key, .. } | WriteOp::Delete { key } => Some(key),
         WriteOp::DeleteAll | WriteOp::Alarm(_) => None,
@@ -174,5 +232,27 @@ mod tests {
         gate.committed(batch, &mut out);
         assert!(out.is_empty());
         assert_eq!(gate.uncommitted_bytes(), 0);
+    }
+
+    #[test]
+    fn a_sync_waits_for_every_batch_before_it_and_for_none_behind() {
+        let (mut gate, mut out) = (OutputGate::default(), Vec::new());
+        let early = (gate.next_sync(), Scope::NONE);
+        assert_eq!(gate.wait(vec![early]), [early], "nothing is under way");
+        let first = gate.next_batch();
+        gate.hold(first, &put("a"), &mut Vec::new());
+        let second = gate.next_batch();
+        gate.hold(second, &put("b"), &mut Vec::new());
+        let sync = gate.next_sync();
+        assert!(gate.wait(vec![(sync, Scope(7))]).is_empty());
+        gate.rescope(Scope(7), Scope(3));
+        let third = gate.next_batch();
+        gate.hold(third, &put("c"), &mut Vec::new());
+        assert!(gate.committed(second, &mut out).syncs.is_empty());
+        assert_eq!(gate.syncs(), 1);
+        let durable = gate.committed(first, &mut out);
+        assert_eq!(durable.syncs, [(sync, Scope(3))]);
+        assert_eq!(durable.keys, ["a"]);
+        assert_eq!(gate.syncs(), 0);
     }
 }

@@ -6,6 +6,7 @@
 //! [`partykit_core::Guest`], `storage` as [`partykit_core::Store`].
 
 mod action;
+mod alarm;
 mod answers;
 mod api;
 mod bodies;
@@ -17,12 +18,15 @@ mod gate;
 mod mailbox;
 mod overlay;
 mod owed;
+mod rest;
 mod restart;
 mod room;
 mod sections;
+mod settle;
 mod start;
 mod state;
 mod stop;
+mod storage;
 mod timers;
 mod turn;
 mod unfinished;
@@ -31,6 +35,8 @@ mod unfinished;
 pub mod testing;
 
 #[cfg(test)]
+mod alarm_tests;
+#[cfg(test)]
 mod body_tests;
 #[cfg(test)]
 mod leaving_tests;
@@ -38,6 +44,9 @@ mod leaving_tests;
 mod room_tests;
 #[cfg(test)]
 mod stop_tests;
+#[cfg(test)]
+mod storage_tests;
 
 pub use action::{Action, BatchId, ExchangeId, Input, RequestBody};
+pub use overlay::CacheBudget;
 pub use room::{Room, RoomParts};

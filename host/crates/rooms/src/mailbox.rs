@@ -33,6 +33,8 @@ pub(crate) enum Waiting {
         head: RequestHead,
         body: RequestBody,
     },
+    /// The driver says that the room's alarm is due.
+    Alarm,
     /// The client of a delivered request has gone.
     Abort { event: EventId },
 }
@@ -83,6 +85,10 @@ impl Mailbox {
         let taken: Vec<_> = taken.into_iter().map(|(_, event)| event).collect();
         self.bytes -= taken.iter().map(Waiting::bytes).sum::<u64>();
         taken
+    }
+
+    pub(crate) fn any(&self, wanted: impl Fn(&Waiting) -> bool) -> bool {
+        self.events.iter().any(|(_, event)| wanted(event))
     }
 
     pub(crate) fn has_space(&self, limits: &Limits) -> bool {

@@ -16,6 +16,8 @@ pub(crate) enum Debt {
     Connect { connection: ConnectionHandle },
     /// The request is answered.
     Request { exchange: ExchangeId },
+    /// The alarm is forgotten, or tried again.
+    Alarm,
     /// A peer that said its last is answered.
     Close { connection: ConnectionHandle },
     /// The client of the request has gone.
@@ -25,7 +27,7 @@ pub(crate) enum Debt {
 }
 
 impl Debt {
-    /// Whether a peer or the whole room waits for it.
+    /// Whether a peer, the whole room or its alarm waits for it.
     pub(crate) fn is_awaited(self) -> bool {
         !matches!(self, Self::Nobody { .. } | Self::Gone | Self::Close { .. })
     }
@@ -36,6 +38,7 @@ impl Debt {
             Self::Start { .. } => "onStart",
             Self::Connect { .. } => "onConnect",
             Self::Request { .. } | Self::Gone => "onRequest",
+            Self::Alarm => "onAlarm",
             Self::Close { .. } => "onClose",
             Self::Nobody { handler } => handler,
         }

@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use partykit_core::{
     BodyEvent, Clock, CloseInfo, ConnectionHandle, Entropy, Event, Guest, GuestError, GuestFactory,
-    Limits, Now, Outcome, RoomBatch, RoomKey, Store, close_code,
+    Limits, Now, Outcome, RoomBatch, RoomKey, Store, WriteOp, close_code,
 };
 
 use crate::answers::{Cause, CloseAnswer};
-use crate::api::CLIENT_GONE;
 use crate::completions::Completion;
 use crate::mailbox::Waiting;
+use crate::overlay::CacheBudget;
 use crate::restart::Restart;
+use crate::settle::CLIENT_GONE;
 use crate::state::State;
 use crate::stop::Stopping;
 use crate::{Action, ExchangeId, Input};
@@ -38,6 +39,8 @@ pub struct RoomParts {
     pub store: Arc<dyn Store>,
     /// Makes its guests.
     pub factory: Arc<dyn GuestFactory>,
+    /// What it may remember of its storage, shared with other rooms.
+    pub cache_budget: Arc<CacheBudget>,
 }
 
 /// One room. Dropping it loses what is not durable, and leaves its peers unanswered: stop it first.
@@ -49,10 +52,10 @@ pub struct Room {
     /// Set by `Input::Stop`.
     pub(crate) stopping: Option<Stopping>,
     pub(crate) now: Now,
-    idle_since_us: Option<u64>,
+    pub(crate) idle_since_us: Option<u64>,
     /// Set by `Input::Rest`, for one step.
-    wanted_to_rest: bool,
-    wake_at: Option<u64>,
+    pub(crate) wanted_to_rest: bool,
+    pub(crate) wake_at: Option<u64>,
 }
 
 /// The next thing to enter.
@@ -103,10 +106,11 @@ impl Room {
         self.state.connections.len()
     }
 
-    /// Breaks the output gate, to see that the simulation notices.
+    /// Breaks a promise, to see that the simulation notices.
     #[cfg(any(test, feature = "testing"))]
-    pub fn plant_gate_bug(&mut self) {
-        self.state.gate.planted_bug = true;
+    pub fn plant(&mut self, bug: crate::testing::Bug) {
+        self.state.gate.planted = crate::testing::Planted::new(bug);
+        self.state.overlay.planted = crate::testing::Planted::new(bug);
     }
 
     /// Takes one input and appends what is to be done because of it.
@@ -169,6 +173,7 @@ impl Room {
             Input::BodySent { exchange } => self.state.bodies.sent(exchange),
             Input::Gone { exchange } => self.client_gone(exchange),
             Input::Committed { batch, result } => self.committed(batch, result, actions),
+            Input::Alarm => self.alarm_is_due(actions),
             Input::Tick => {}
             Input::Rest => self.wanted_to_rest = true,
             Input::Stop {
@@ -307,6 +312,7 @@ impl Room {
         }
         let started = self.state.turn.started.take();
         self.commit_turn(actions);
+        self.state.alarm_ends();
         self.state.turn.clear();
         match started {
             Some(Outcome::Failed(failure)) => self.start_refused(&failure, actions),
@@ -324,13 +330,25 @@ impl Room {
         }
     }
 
-    fn commit_turn(&mut self, actions: &mut Vec<Action>) {
+    /// Commits what the turn has written, and lets out what it has done or has it wait.
+    pub(crate) fn commit_turn(&mut self, actions: &mut Vec<Action>) {
+        self.commit_writes(actions);
+        let syncs = std::mem::take(&mut self.state.turn.syncs);
+        let over = self.state.gate.wait(syncs);
+        self.state.complete_syncs(over);
+    }
+
+    fn commit_writes(&mut self, actions: &mut Vec<Action>) {
         let state = &mut self.state;
         if !state.overlay.has_turn_writes() {
             return state.gate.pass(&mut state.turn.outbox, actions);
         }
         let batch = state.gate.next_batch();
         let writes = state.overlay.end_turn(batch);
+        if let Some(WriteOp::Alarm(alarm)) = writes.last() {
+            let at_ms = alarm.map(|alarm| alarm.at_ms);
+            state.turn.outbox.push(Action::AlarmSet { at_ms });
+        }
         state.gate.hold(batch, &writes, &mut state.turn.outbox);
         let writes = RoomBatch {
             room: state.key.clone(),
@@ -342,59 +360,5 @@ impl Room {
             batch,
             writes,
         });
-    }
-
-    /// Says when to come back, and gives up the room when nothing would be lost.
-    fn rest(&mut self, actions: &mut Vec<Action>) {
-        let now = self.now.monotonic_us;
-        let at_once = std::mem::take(&mut self.wanted_to_rest);
-        let idle_deadline = self.idle_deadline(now);
-        let finished = self.stopping.is_some() && self.state.is_finished();
-        if finished || idle_deadline.is_some_and(|deadline| at_once || now >= deadline) {
-            self.give_up_guest(actions);
-            actions.push(Action::Evict);
-        }
-        let pause = self
-            .restart
-            .pause(now)
-            .filter(|_| !self.state.mailbox.is_empty());
-        let deadlines = [
-            idle_deadline.filter(|deadline| now < *deadline),
-            self.stopping.as_ref().and_then(Stopping::deadline_us),
-            pause.map(|(until, _)| until),
-            self.state.timers.next_due_us(),
-            self.state.owed.next_deadline_us(),
-            self.state
-                .sections
-                .deadline_us()
-                .filter(|deadline| *deadline != u64::MAX),
-        ];
-        let wake_at = deadlines.into_iter().flatten().min();
-        if wake_at != self.wake_at {
-            self.wake_at = wake_at;
-            actions.push(Action::WakeAt {
-                monotonic_us: wake_at,
-            });
-        }
-    }
-
-    /// Nothing of it would be missed; what it has started ends with it.
-    fn give_up_guest(&mut self, actions: &mut Vec<Action>) {
-        self.guest = None;
-        actions.append(&mut self.state.connections.answer_leaving());
-        self.state.timers.forget_all();
-        let (_, read) = self.state.bodies.forget_all();
-        let cancel = |exchange| Action::CancelBody { exchange };
-        actions.extend(read.into_iter().map(cancel));
-    }
-
-    /// Since when the room is idle decides when it is given up.
-    fn idle_deadline(&mut self, now: u64) -> Option<u64> {
-        if !self.state.is_idle() {
-            self.idle_since_us = None;
-            return None;
-        }
-        let since = *self.idle_since_us.get_or_insert(now);
-        Some(since + self.state.limits.room_idle_ms * 1000)
     }
 }

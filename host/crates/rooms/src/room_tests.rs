@@ -456,3 +456,41 @@ fn section_7_4_1_codes_that_may_not_be_sent_are_refused_to_guests() {
     room.message(a, "close 3000 yes");
     assert_eq!(room.take(), [format!("close {a} 3000 yes")]);
 }
+
+#[test]
+fn what_a_turn_has_answered_is_answered_by_the_room_when_that_turn_fails_after_it() {
+    let mut room = room();
+    let (a, b) = (room.connect("a", ""), room.connect("b", "hold"));
+    let request = room.request("hold");
+    let stream = room.request("stream;piece begun");
+    room.take();
+    room.message(a, "release;finish;trap");
+    let told = room.take();
+    let starts = [
+        "failed guest.trap".to_owned(),
+        format!("reject {b} 1011"),
+        format!("respond {} 500 the room was reset", request.0),
+        format!("abort {}", stream.0),
+        format!("close {a} 1011"),
+        "log closed b 1011".to_owned(),
+        "log closed a 1011".to_owned(),
+    ];
+    assert_eq!(told.len(), starts.len(), "{told:?}");
+    for (line, start) in told.iter().zip(&starts) {
+        assert!(line.starts_with(start), "{line} is not {start}");
+    }
+}
+
+#[test]
+fn a_peer_that_said_its_last_is_answered_by_the_room_when_that_turn_fails_after_it() {
+    let mut room = room_with(|_| {}, "", "hold");
+    let (a, b) = (room.connect("a", ""), room.connect("b", ""));
+    room.says_close(b, 4001);
+    room.take();
+    room.message(a, "release;trap");
+    let told = room.take();
+    let answers = told
+        .iter()
+        .filter(|line| line.starts_with(&format!("close {b}")));
+    assert_eq!(answers.count(), 1, "{told:?}");
+}

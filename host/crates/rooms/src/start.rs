@@ -1,7 +1,7 @@
 //! How a room gets its guest: made by the factory, told who it is, and gated until on-start has
 //! settled.
 
-use partykit_core::{Event, Scope};
+use partykit_core::{Event, Scope, SectionEnding, SectionKind};
 
 use crate::owed::Debt;
 use crate::{Action, Room};
@@ -28,7 +28,8 @@ impl Room {
     fn deliver_start(&mut self, actions: &mut Vec<Action>) {
         let deadline = self.after_ms(self.state.limits.start_ms);
         // The stack is empty: the last guest took its sections with it.
-        let Ok(scope) = self.state.sections.enter(Scope::NONE, u64::MAX) else {
+        let sections = &mut self.state.sections;
+        let Ok(scope) = sections.enter(Scope::NONE, SectionKind::Block, u64::MAX) else {
             return;
         };
         let event = self.state.owed.add(Debt::Start { scope }, Some(deadline));
@@ -39,9 +40,9 @@ impl Room {
     /// on-start has settled well: the gate opens.
     pub(crate) fn leave_start_section(&mut self) {
         if let Some(scope) = self.state.sections.innermost()
-            && let Ok(outer) = self.state.sections.leave(scope)
+            && let Ok(left) = self.state.sections.leave(scope, SectionEnding::Keep)
         {
-            self.state.rescope(scope, outer);
+            self.state.rescope(scope, left.outer);
         }
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use partykit_core::{
     BodyEvent, BodyHandle, Clock, Entropy, Limits, LogLevel, LogLine, RoomInfo, RoomKey,
-    RoomReader, Scope, Store,
+    RoomReader, Scope, Store, SyncHandle,
 };
 
+use crate::alarm::Running;
 use crate::bodies::Bodies;
 use crate::completions::{Completion, Completions};
 use crate::connections::Connections;
@@ -36,6 +37,7 @@ pub(crate) struct State {
     pub(crate) sections: Sections,
     pub(crate) owed: Owed,
     pub(crate) overlay: Overlay,
+    pub(crate) alarm: Option<Running>,
     pub(crate) gate: OutputGate,
     pub(crate) turn: Turn,
     /// Grows when a failed commit resets the room.
@@ -66,7 +68,8 @@ impl State {
             completions: Completions::default(),
             sections: Sections::default(),
             owed: Owed::default(),
-            overlay: Overlay::default(),
+            overlay: Overlay::new(&parts.limits, parts.cache_budget.clone()),
+            alarm: None,
             gate: OutputGate::default(),
             turn: Turn::default(),
             generation: 0,
@@ -99,16 +102,30 @@ impl State {
         }
     }
 
+    /// What they waited for is durable.
+    pub(crate) fn complete_syncs(&mut self, syncs: Vec<(SyncHandle, Scope)>) {
+        for (sync, scope) in syncs {
+            self.complete(scope, Completion::Synced(sync));
+        }
+    }
+
     /// A section ended: what it started belongs to the one around it.
     pub(crate) fn rescope(&mut self, ended: Scope, outer: Scope) {
         self.timers.rescope(ended, outer);
         self.bodies.rescope(ended, outer);
         self.completions.rescope(ended, outer);
+        self.gate.rescope(ended, outer);
+        let syncs = self.turn.syncs.iter_mut();
+        let of_ended = syncs.filter(|(_, scope)| *scope == ended);
+        of_ended.for_each(|(_, scope)| *scope = outer);
     }
 
     /// Whether some completion is still to come.
     pub(crate) fn is_work_outstanding(&self) -> bool {
-        !self.timers.is_empty() || !self.completions.is_empty() || self.bodies.is_awaited()
+        !self.timers.is_empty()
+            || !self.completions.is_empty()
+            || self.bodies.is_awaited()
+            || self.gate.syncs() > 0
     }
 
     /// Whether nothing but durable state would be lost with the room.

@@ -45,6 +45,11 @@ impl Room {
                 self.owe_close(client, &cause);
             }
         }
+        let alarm = |event: &Waiting| matches!(event, Waiting::Alarm);
+        if !self.state.mailbox.take(alarm).is_empty() {
+            // It stays stored, and fires in the room that comes after this one.
+            outbox.push(Action::AlarmOver);
+        }
         self.part_with_connections(&cause, &mut outbox);
         self.state.gate.pass(&mut outbox, actions);
         self.stopping = Some(Stopping {
@@ -79,6 +84,7 @@ impl Room {
         stopping.by_us = (!is_over).then_some(now + stopping.drain_us);
         let cause = stopping.cause.clone();
         self.reset(&cause, actions);
+        self.alarm_put_back(actions);
         let mut outbox = Vec::new();
         self.answer_waiting(&cause, &mut outbox);
         self.state.gate.pass(&mut outbox, actions);

@@ -1,18 +1,17 @@
 //! What one turn has done so far: its outbox and its counts. Emptied when the turn ends, kept for
 //! its buffers.
 
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
-use partykit_core::{GuestError, LimitName, Limits, LogLevel, Outcome};
+use partykit_core::{GuestError, LimitName, Limits, LogLevel, Outcome, Scope, SyncHandle};
 
 use crate::Action;
+use crate::overlay::Layer;
 
 /// A section that breaks takes with it what was done since it was opened, and no more.
 #[derive(Debug)]
 pub(crate) struct BeforeSection {
+    pub(crate) scope: Scope,
     pub(crate) outbox_len: usize,
-    pub(crate) writes: BTreeMap<String, Option<Bytes>>,
+    pub(crate) writes: Layer,
 }
 
 #[derive(Debug, Default)]
@@ -26,7 +25,9 @@ pub(crate) struct Turn {
     pub(crate) log_dropped: u64,
     /// How on-start ended, if it did in this turn.
     pub(crate) started: Option<Outcome>,
-    /// What the turn had done when it opened its first section.
+    /// Those who wait for what was written so far; their wait begins when the turn ends.
+    pub(crate) syncs: Vec<(SyncHandle, Scope)>,
+    /// What the turn had done when it opened the outermost of its sections that are still open.
     pub(crate) before_section: Option<BeforeSection>,
     /// A section ended broken: the room is reset after this turn.
     pub(crate) broken: bool,
@@ -78,6 +79,7 @@ impl Turn {
         self.log.clear();
         self.log_dropped = 0;
         self.started = None;
+        self.syncs.clear();
         self.before_section = None;
         self.broken = false;
         self.exceeded = None;

@@ -19,10 +19,8 @@ impl Room {
             .is_some_and(|deadline| deadline <= now)
         {
             let ms = self.state.limits.section_ms;
-            self.reset_for(
-                Cause::overdue("blockConcurrencyWhile", "section_ms", ms),
-                actions,
-            );
+            let what = self.state.sections.name();
+            self.reset_for(Cause::overdue(what, "section_ms", ms), actions);
         }
         while let Some(event) = self.state.owed.overdue(now) {
             let limits = &self.state.limits;
@@ -33,6 +31,7 @@ impl Room {
                     continue;
                 }
                 Some(Debt::Connect { .. }) => ("connect_ms", limits.connect_ms),
+                Some(Debt::Alarm) => ("alarm_ms", limits.alarm_ms),
                 _ => ("request_ms", limits.request_ms),
             };
             self.fail(event, |handler| answers::overdue(handler, limit, ms));

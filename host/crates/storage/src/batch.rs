@@ -12,8 +12,8 @@ use partykit_core::{Alarm, CommitError, CommitSeq, RoomBatch, RoomKey, WriteOp};
 use crate::alarm::RECORD_BYTES;
 use crate::key::{self, KEY_BYTES_MAX, VALUE};
 
-/// Largest batch that a backend takes. A turn that writes more than its guest's whole memory
-/// (128 MiB) does not exist; a group is held in memory about twice while it is applied.
+/// Largest batch that a backend takes. Rooms refuse half of it at the call (`batch_bytes_max`); a
+/// group is held in memory about twice while it is applied.
 pub(crate) const BATCH_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// `None` is a deletion.
@@ -122,14 +122,6 @@ impl Group {
         self.verdicts.len() as u64
     }
 
-    /// Whether the store has more afterwards, as far as can be said without looking.
-    pub(crate) fn grows(&self) -> bool {
-        self.rooms.values().any(|room| {
-            let alarm = room.alarm.is_some_and(|alarm| alarm.is_some());
-            alarm || room.values.values().any(Option::is_some)
-        })
-    }
-
     /// The results: batches that were taken get their place in the sequence, or the error that
     /// their room or all of them met.
     pub(crate) fn results(
@@ -151,6 +143,12 @@ impl Group {
 }
 
 impl RoomWrites {
+    /// Whether the room may have more afterwards, as far as can be said without looking.
+    pub(crate) fn grows(&self) -> bool {
+        let alarm = self.alarm.is_some_and(|alarm| alarm.is_some());
+        alarm || self.values.values().any(Option::is_some)
+    }
+
     fn take(&mut self, prefix: &[u8], write: WriteOp) {
         let raw = |key: String| key::join(prefix, key.as_bytes());
         match write {

@@ -13,10 +13,18 @@ use std::path::{Path, PathBuf};
 
 use crate::StorageError;
 
-/// The newest format that this program reads and writes. A change of how rooms, keys or values
-/// become bytes makes a new one. Alarms did not: they are kinds of keys that were not there before,
-/// so a store without them is as it was, and a program from before them leaves them alone.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The newest format of a backend that this program reads and writes. A change of how rooms, keys
+/// or values become bytes makes a new one, and whatever is older is upgraded when it is opened.
+///
+/// SQLite has had two: large values have a table of their own since 2. Alarms made none: they are
+/// kinds of keys that were not there before, so a store without them is as it was, and a program
+/// from before them leaves them alone.
+pub(crate) fn newest_format(backend: &str) -> u32 {
+    match backend {
+        "sqlite" => 2,
+        _ => 1,
+    }
+}
 
 pub(crate) const LOCK: &str = "lock";
 pub(crate) const FORMAT: &str = "format";
@@ -33,8 +41,9 @@ const MAGIC: &str = "partykit-store";
 pub(crate) struct Directory {
     path: PathBuf,
     backend: &'static str,
-    /// Whether the marker was there: then a commit may have been acknowledged.
-    marked: bool,
+    /// The format of the store where the marker was there: then a commit may have been
+    /// acknowledged.
+    format: Option<u32>,
     /// Holds the lock.
     lock: File,
 }
@@ -55,15 +64,15 @@ impl Directory {
         // Before anything is put there, and again when nobody else can be making the store.
         inspect(path, backend)?;
         let lock = lock(path)?;
-        let marked = inspect(path, backend)?;
-        if marked {
+        let format = inspect(path, backend)?;
+        if format.is_some() {
             tidy(path).map_err(io("remove what restoring has left"))?;
         }
         fs::create_dir_all(path.join(backend)).map_err(io("create the backend's folder"))?;
         Ok(Self {
             path: path.to_owned(),
             backend,
-            marked,
+            format,
             lock,
         })
     }
@@ -73,7 +82,7 @@ impl Directory {
         let Some((version, found)) = read_marker(path)? else {
             return Ok(None);
         };
-        check_version(path, version)?;
+        check_version(path, version, &found)?;
         Ok(Some(found))
     }
 
@@ -89,17 +98,18 @@ impl Directory {
 
     /// Whether the store was completely made before.
     pub(crate) fn is_marked(&self) -> bool {
-        self.marked
+        self.format.is_some()
     }
 
-    /// Says that the store is complete. To be called when the backend's files are durable and
-    /// before the first commit.
+    /// Says that the store is complete, and has the newest format. To be called when the backend's
+    /// files are durable and before the first commit.
     pub(crate) fn mark(&self) -> Result<(), StorageError> {
         let io = |attempt| move |source| StorageError::io(&self.path, attempt, source);
-        if !self.marked {
+        let newest = newest_format(self.backend);
+        if self.format != Some(newest) {
             let new = self.path.join(FORMAT_NEW);
             let mut file = File::create(&new).map_err(io("write the format"))?;
-            let text = format!("{MAGIC} {FORMAT_VERSION} {}\n", self.backend);
+            let text = format!("{MAGIC} {newest} {}\n", self.backend);
             file.write_all(text.as_bytes())
                 .map_err(io("write the format"))?;
             file.sync_all().map_err(io("sync the format"))?;
@@ -155,11 +165,13 @@ pub(crate) fn create_durably(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Whether there is a complete store; an error when the directory is not ours to open.
-fn inspect(path: &Path, backend: &'static str) -> Result<bool, StorageError> {
+/// The format of a complete store; an error when the directory is not ours to open.
+fn inspect(path: &Path, backend: &'static str) -> Result<Option<u32>, StorageError> {
     match read_marker(path)? {
-        Some((version, found)) => check_marker(path, version, &found, backend).map(|()| true),
-        None => refuse_foreign(path, backend).map(|()| false),
+        Some((version, found)) => {
+            check_marker(path, version, &found, backend).map(|()| Some(version))
+        }
+        None => refuse_foreign(path, backend).map(|()| None),
     }
 }
 
@@ -180,14 +192,15 @@ fn read_marker(path: &Path) -> Result<Option<(u32, String)>, StorageError> {
     }
 }
 
-fn check_version(path: &Path, version: u32) -> Result<(), StorageError> {
-    if version <= FORMAT_VERSION {
+fn check_version(path: &Path, version: u32, backend: &str) -> Result<(), StorageError> {
+    let supported = newest_format(backend);
+    if version <= supported {
         return Ok(());
     }
     Err(StorageError::NewerFormat {
         dir: path.to_owned(),
         found: version,
-        supported: FORMAT_VERSION,
+        supported,
     })
 }
 
@@ -198,7 +211,7 @@ fn check_marker(
     wanted: &'static str,
 ) -> Result<(), StorageError> {
     // The version first: a newer program may have backends that this one has never heard of.
-    check_version(path, version)?;
+    check_version(path, version, found)?;
     if found != wanted {
         return Err(StorageError::OtherBackend {
             dir: path.to_owned(),
@@ -352,7 +365,7 @@ mod tests {
     #[test]
     fn a_newer_format_and_another_backend_are_refused() {
         let temp = tempfile::tempdir().unwrap();
-        let newer = format!("partykit-store {} sled\n", FORMAT_VERSION + 1);
+        let newer = format!("partykit-store {} sled\n", newest_format("sled") + 1);
         fs::write(temp.path().join(FORMAT), newer).unwrap();
         let error = Directory::claim(temp.path(), "sled").unwrap_err();
         assert!(
@@ -378,6 +391,25 @@ mod tests {
         assert!(
             !temp.path().join("sled").exists(),
             "a refused directory is left as it was"
+        );
+    }
+
+    #[test]
+    fn an_older_format_is_marked_anew_once_the_backend_has_upgraded_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let marker = temp.path().join(FORMAT);
+        fs::write(&marker, "partykit-store 1 sqlite\n").unwrap();
+        let directory = Directory::claim(temp.path(), "sqlite").unwrap();
+        assert!(directory.is_marked());
+        let text = || fs::read_to_string(&marker).unwrap();
+        assert_eq!(text(), "partykit-store 1 sqlite\n", "not before");
+        directory.mark().unwrap();
+        assert_eq!(text(), "partykit-store 2 sqlite\n");
+        fs::write(&marker, "partykit-store 3 sqlite\n").unwrap();
+        let error = Directory::backend_of(temp.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("format 3") && error.contains("up to 2"),
+            "{error}"
         );
     }
 

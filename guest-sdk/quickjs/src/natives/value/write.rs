@@ -302,10 +302,11 @@ fn enumerable<'js>(object: &Object<'js>) -> Result<Vec<Key<'js>>> {
     let mut keys = Vec::new();
     for atom in object.own_keys::<Atom<'js>>(Filter::new().string().enum_only()) {
         let atom = atom?;
-        let name = atom.to_string()?;
+        // Not the atom's own text, which ends at the first U+0000.
+        let name = Text::of(&atom.to_value()?)?;
         let index = name.parse().ok().filter(|index: &u32| {
             // Written exactly as JavaScript writes a number, and not the highest one.
-            *index != u32::MAX && (name == "0" || !name.starts_with(['0', '+']))
+            *index != u32::MAX && (&*name == "0" || !name.starts_with(['0', '+']))
         });
         keys.push(Key { atom, index });
     }

@@ -1,6 +1,7 @@
 //! One file for each import interface of wit/. Each method converts its arguments, forwards them to
 //! the room's API, and converts the answer; what a call means and what it may do is decided there.
 
+mod alarms;
 mod bodies;
 mod clock;
 mod connections;

@@ -1,13 +1,14 @@
 //! The import `sections`.
 
-use crate::bindings::partykit::room::sections::{Ending, Host, Refusal, Scope};
-use crate::convert::{ending_from, refusal};
+use crate::bindings::partykit::room::sections::{Ending, Host, Kind, Refusal, Scope};
+use crate::convert::{ending_from, kind_from, refusal};
 use crate::state::GuestState;
 
 impl Host for GuestState {
-    fn enter(&mut self, outer: Scope) -> wasmtime::Result<Result<Scope, Refusal>> {
+    fn enter(&mut self, outer: Scope, kind: Kind) -> wasmtime::Result<Result<Scope, Refusal>> {
         let outer = partykit_core::Scope(outer);
-        self.ask(|api| match api.section_enter(outer) {
+        let kind = kind_from(kind);
+        self.ask(|api| match api.section_enter(outer, kind) {
             Ok(scope) => Ok(scope.0),
             Err(error) => Err(refusal(error)),
         })

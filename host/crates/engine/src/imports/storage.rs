@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::bindings::partykit::room::storage::{Host, Page, Range, Refusal};
+use crate::bindings::partykit::room::storage::{Host, Page, Range, Refusal, Scope, SyncId};
 use crate::convert::{page, range_from, refusal};
 use crate::state::GuestState;
 
@@ -20,6 +20,18 @@ impl Host for GuestState {
 
     fn delete(&mut self, key: String) -> wasmtime::Result<Result<bool, Refusal>> {
         self.ask(|api| api.storage_delete(&key).map_err(refusal))
+    }
+
+    fn delete_all(&mut self) -> wasmtime::Result<Result<(), Refusal>> {
+        self.ask(|api| api.storage_delete_all().map_err(refusal))
+    }
+
+    fn sync(&mut self, scope: Scope) -> wasmtime::Result<Result<Option<SyncId>, Refusal>> {
+        let scope = partykit_core::Scope(scope);
+        self.ask(|api| match api.storage_sync(scope) {
+            Ok(sync) => Ok(sync.map(|sync| sync.0)),
+            Err(error) => Err(refusal(error)),
+        })
     }
 
     fn list(

@@ -9,7 +9,7 @@ use std::thread;
 
 use partykit_core::{
     Content, Event, Failure, Guest, GuestError, GuestFactory, Limits, LogLevel, Message, Outcome,
-    SectionEnding, TimerHandle,
+    SectionEnding, SectionKind, TimerHandle,
 };
 use partykit_engine::{Engine, EngineConfig, JsBinary, JsComponent, JsFactory};
 
@@ -43,7 +43,10 @@ fn factory(bundle: &str, change: impl FnOnce(&mut Limits)) -> JsFactory {
 }
 
 /// A started room with one connection, and what that did forgotten.
-fn room_with(bundle: &str, change: impl FnOnce(&mut Limits)) -> (Box<dyn Guest>, Recorder) {
+pub(crate) fn room_with(
+    bundle: &str,
+    change: impl FnOnce(&mut Limits),
+) -> (Box<dyn Guest>, Recorder) {
     let mut api = Recorder::default();
     let mut guest = factory(bundle, change).start(&mut api).unwrap();
     start(&mut *guest, &mut api).unwrap();
@@ -53,7 +56,7 @@ fn room_with(bundle: &str, change: impl FnOnce(&mut Limits)) -> (Box<dyn Guest>,
 }
 
 /// A room whose onMessage is this function body, with `message` and `sender`.
-fn room(on_message: &str) -> (Box<dyn Guest>, Recorder) {
+pub(crate) fn room(on_message: &str) -> (Box<dyn Guest>, Recorder) {
     room_with(&class(on_message), |_| ())
 }
 
@@ -472,12 +475,22 @@ fn sections_are_opened_and_left() {
     );
     say_text(&mut *guest, &mut api, "go").unwrap();
     let calls = api.take();
-    let [Call::Enter(0), Call::Leave(_, SectionEnding::Keep), ..] = &calls[..] else {
+    let [
+        Call::Enter(0, SectionKind::Block),
+        Call::Leave(_, SectionEnding::Keep),
+        ..,
+    ] = &calls[..]
+    else {
         panic!("{calls:?}")
     };
     say_text(&mut *guest, &mut api, "fail").unwrap();
     let calls = api.take();
-    let [Call::Enter(0), Call::Leave(_, SectionEnding::Broken), ..] = &calls[..] else {
+    let [
+        Call::Enter(0, SectionKind::Block),
+        Call::Leave(_, SectionEnding::Broken),
+        ..,
+    ] = &calls[..]
+    else {
         panic!("{calls:?}")
     };
 }

@@ -12,3 +12,4 @@ mod images;
 mod javascript;
 mod machine;
 mod recorder;
+mod storage;

@@ -7,18 +7,23 @@ use bytes::Bytes;
 use partykit_core::{
     BodyHandle, CloseInfo, ConnectionHandle, ConnectionInfo, Content, Event, EventId, Guest,
     GuestError, LogLevel, Message, Outcome, Page, PartyName, ProjectName, Range, Refusal, Request,
-    RequestHead, RoomApi, RoomId, RoomInfo, RoomKey, Scope, SectionEnding, TimerHandle,
+    RequestHead, RoomApi, RoomId, RoomInfo, RoomKey, Scope, SectionEnding, SectionKind, SyncHandle,
+    TimerHandle,
 };
 
 /// One thing a guest asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Call {
     Settle(u64, Outcome),
-    Enter(u64),
+    Enter(u64, SectionKind),
     Leave(u64, SectionEnding),
     Accept(u64, Vec<String>),
     Send(u64, Message),
     Broadcast(Message, Vec<u64>),
+    DeleteAll,
+    Sync(u64),
+    AlarmSet(u64),
+    AlarmDelete,
     Close(u64, Option<u16>, String),
     TimerSet(u64, u64),
     TimerClear(u64),
@@ -31,6 +36,9 @@ pub(crate) struct Recorder {
     pub(crate) random: bool,
     pub(crate) calls: Vec<Call>,
     pub(crate) stored: BTreeMap<String, Bytes>,
+    pub(crate) alarm: Option<u64>,
+    /// Nothing has to be waited for.
+    pub(crate) is_durable: bool,
     /// The turn ends as soon as so many messages were sent in it.
     pub(crate) sends_max: Option<u64>,
     /// Stands for a bug of the host.
@@ -188,8 +196,8 @@ impl RoomApi for Recorder {
         Ok(())
     }
 
-    fn section_enter(&mut self, outer: Scope) -> Result<Scope, Refusal> {
-        self.calls.push(Call::Enter(outer.0));
+    fn section_enter(&mut self, outer: Scope, kind: SectionKind) -> Result<Scope, Refusal> {
+        self.calls.push(Call::Enter(outer.0, kind));
         self.handles += 1;
         Ok(Scope(100 + self.handles))
     }
@@ -258,6 +266,34 @@ impl RoomApi for Recorder {
 
     fn storage_delete(&mut self, key: &str) -> Result<bool, Refusal> {
         Ok(self.stored.remove(key).is_some())
+    }
+
+    fn storage_delete_all(&mut self) -> Result<(), Refusal> {
+        self.stored.clear();
+        self.calls.push(Call::DeleteAll);
+        Ok(())
+    }
+
+    fn storage_sync(&mut self, scope: Scope) -> Result<Option<SyncHandle>, Refusal> {
+        self.calls.push(Call::Sync(scope.0));
+        self.handles += 1;
+        Ok((!self.is_durable).then_some(SyncHandle(self.handles)))
+    }
+
+    fn alarm_get(&mut self) -> Result<Option<u64>, Refusal> {
+        Ok(self.alarm)
+    }
+
+    fn alarm_set(&mut self, at_ms: u64) -> Result<(), Refusal> {
+        self.alarm = Some(at_ms);
+        self.calls.push(Call::AlarmSet(at_ms));
+        Ok(())
+    }
+
+    fn alarm_delete(&mut self) -> Result<(), Refusal> {
+        self.alarm = None;
+        self.calls.push(Call::AlarmDelete);
+        Ok(())
     }
 
     /// Two entries a page, so that guests have to page.

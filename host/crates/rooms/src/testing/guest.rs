@@ -4,10 +4,14 @@
 //! |---|---|
 //! | `echo TEXT` / `all TEXT` | sends to the sender / broadcasts |
 //! | `put KEY TEXT`, `del KEY`, `get KEY` | storage; `get` sends what it found |
+//! | `wipe`, `list` | deletes everything; sends all keys |
+//! | `sync SCRIPT` | runs the script when all is durable, at once when it is |
+//! | `alarm MS`, `unalarm`, `alarm?` | sets the alarm, forgets it, sends in how many ms it is due |
 //! | `timer MS SCRIPT` | arms a timer that runs the script (commands joined by `&`) |
 //! | `hold` / `release` | leaves this event owed / settles every one that was held |
 //! | `never` | leaves this event owed for ever, and says so when asked |
 //! | `enter`, `leave`, `break` | opens a section, ends it, ends it broken |
+//! | `begin`, `undo` | opens a transaction (which `leave` keeps), rolls it back |
 //! | `close CODE REASON` | closes the sender |
 //! | `stream` | answers the request with a body in pieces |
 //! | `piece TEXT`, `finish`, `cut` | writes to the last such body, ends it, breaks it off |
@@ -17,80 +21,38 @@
 //! | `trap` | fails the turn, as a trap does |
 //!
 //! Commands are joined by `;`. A message is a script; a request's and a connection's script is the
-//! query of its URL; on-start and on-close run the factory's.
+//! query of its URL; on-start, on-close and on-alarm run the factory's. A call that is refused is
+//! logged.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use partykit_core::{
-    BodyEvent, BodyHandle, ConnectionHandle, Content, Event, EventId, Failure, Guest, GuestError,
-    GuestFactory, LogLevel, Message, Outcome, Response, RoomApi, Scope, SectionEnding, TimerHandle,
+    BodyHandle, ConnectionHandle, Content, Event, EventId, Failure, Guest, GuestError, LogLevel,
+    Message, Outcome, Response, RoomApi, Scope, SectionEnding, SectionKind, SyncHandle,
+    TimerHandle,
 };
 
-use super::pump::Pumps;
-
-/// Makes [`FakeGuest`]s and counts them.
-#[derive(Debug, Default)]
-pub struct FakeFactory {
-    /// Run on on-start; changed by a test between starts.
-    pub on_start: Mutex<String>,
-    /// Run on on-close.
-    pub on_close: Mutex<String>,
-    /// How many guests were made.
-    pub started: AtomicU64,
-    /// How many of them exist.
-    pub alive: Arc<AtomicU64>,
-}
-
-impl FakeFactory {
-    /// A factory whose guests run these scripts.
-    #[must_use]
-    pub fn new(on_start: &str, on_close: &str) -> Self {
-        let (on_start, on_close) = (Mutex::new(on_start.into()), Mutex::new(on_close.into()));
-        Self {
-            on_start,
-            on_close,
-            ..Self::default()
-        }
-    }
-}
-
-fn script(of: &Mutex<String>) -> String {
-    of.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-impl GuestFactory for FakeFactory {
-    fn start(&self, _: &mut dyn RoomApi) -> Result<Box<dyn Guest>, GuestError> {
-        self.started.fetch_add(1, Ordering::Relaxed);
-        self.alive.fetch_add(1, Ordering::Relaxed);
-        Ok(Box::new(FakeGuest {
-            on_start: script(&self.on_start),
-            on_close: script(&self.on_close),
-            alive: self.alive.clone(),
-            start: None,
-            held: Vec::new(),
-            stranded: HashSet::new(),
-            timers: HashMap::new(),
-            upload: None,
-            stream: None,
-            pumps: Pumps::default(),
-            sections: Vec::new(),
-        }))
-    }
-}
+use super::factory::script;
+use super::pump::{Pumps, body_text};
+use super::storing;
 
 /// See the module page.
 #[derive(Debug)]
 pub struct FakeGuest {
     on_start: String,
     on_close: String,
+    on_alarm: Arc<Mutex<String>>,
     alive: Arc<AtomicU64>,
+    members: Arc<Mutex<BTreeSet<ConnectionHandle>>>,
     start: Option<EventId>,
+    alarm: Option<EventId>,
     held: Vec<(EventId, bool)>,
     stranded: HashSet<EventId>,
     timers: HashMap<TimerHandle, String>,
+    syncs: HashMap<SyncHandle, String>,
     /// The body of the last request that came in pieces, and the last one opened.
     upload: Option<BodyHandle>,
     stream: Option<BodyHandle>,
@@ -101,6 +63,7 @@ pub struct FakeGuest {
 impl Drop for FakeGuest {
     fn drop(&mut self) {
         self.alive.fetch_sub(1, Ordering::Relaxed);
+        self.members().clear();
     }
 }
 
@@ -120,6 +83,9 @@ impl Guest for FakeGuest {
         let mut end = End::Settle;
         for command in script.split(';').filter(|command| !command.is_empty()) {
             self.run(command, sender, api, &mut end, &mut answer)?;
+        }
+        if let (Event::Connect { client, .. }, End::Throw(_)) = (event, &end) {
+            self.members().remove(&client.handle);
         }
         if let Some(event) = event.id() {
             self.finish(event, is_request, end, answer, api);
@@ -144,26 +110,49 @@ impl Guest for FakeGuest {
     }
 }
 
-fn body_text(what: &BodyEvent) -> String {
-    match what {
-        BodyEvent::Piece(piece) => format!("piece {}", String::from_utf8_lossy(piece)),
-        BodyEvent::Finished => "finished".to_owned(),
-        BodyEvent::Failed(why) => format!("failed: {why}"),
-        BodyEvent::Ready => "ready".to_owned(),
-    }
+/// What a URL has behind its question mark.
+fn query(url: &str) -> String {
+    let query = url.split_once('?').map(|(_, query)| query);
+    query.unwrap_or_default().to_owned()
 }
 
 impl FakeGuest {
+    /// `scripts` are those of on-start and on-close; `alive` has counted it already.
+    pub(super) fn new(
+        scripts: [String; 2],
+        on_alarm: Arc<Mutex<String>>,
+        alive: Arc<AtomicU64>,
+        members: Arc<Mutex<BTreeSet<ConnectionHandle>>>,
+    ) -> Self {
+        let [on_start, on_close] = scripts;
+        Self {
+            on_start,
+            on_close,
+            on_alarm,
+            alive,
+            members,
+            start: None,
+            alarm: None,
+            held: Vec::new(),
+            stranded: HashSet::new(),
+            timers: HashMap::new(),
+            syncs: HashMap::new(),
+            upload: None,
+            stream: None,
+            pumps: Pumps::default(),
+            sections: Vec::new(),
+        }
+    }
+
+    fn members(&self) -> MutexGuard<'_, BTreeSet<ConnectionHandle>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn read(
         &mut self,
         event: &Event,
         api: &mut dyn RoomApi,
     ) -> (String, Option<ConnectionHandle>, bool) {
-        let query = |url: &str| {
-            url.split_once('?')
-                .map_or("", |(_, query)| query)
-                .to_owned()
-        };
         match event {
             Event::Start { event, scope, .. } => {
                 self.start = Some(*event);
@@ -174,12 +163,11 @@ impl FakeGuest {
                 client, request, ..
             } => {
                 let accepted = api.accept(client.handle, Vec::new());
-                let script = if accepted.is_ok() {
-                    query(&request.url)
-                } else {
-                    String::new()
-                };
-                (script, Some(client.handle), false)
+                if accepted.is_ok() {
+                    self.members().insert(client.handle);
+                }
+                let script = accepted.map(|()| query(&request.url));
+                (script.unwrap_or_default(), Some(client.handle), false)
             }
             Event::Message {
                 sender, message, ..
@@ -189,6 +177,7 @@ impl FakeGuest {
                 false,
             ),
             Event::Close { client, info, .. } => {
+                self.members().remove(&client.handle);
                 api.log(
                     LogLevel::Info,
                     format!("closed {} {}", client.id, info.code),
@@ -216,6 +205,15 @@ impl FakeGuest {
                 (String::new(), None, false)
             }
             Event::Timer { timer } => (self.timers.remove(timer).unwrap_or_default(), None, false),
+            Event::Synced { sync } => {
+                let script = self.syncs.remove(sync);
+                (script.unwrap_or("unasked-for".to_owned()), None, false)
+            }
+            Event::Alarm { event } => {
+                self.alarm = Some(*event);
+                api.log(LogLevel::Info, "alarm".to_owned());
+                (script(&self.on_alarm), None, false)
+            }
         }
     }
 
@@ -237,17 +235,17 @@ impl FakeGuest {
         match word {
             "echo" => reply(rest, api),
             "all" => drop(api.broadcast(Message::Text(rest.into()), &[])),
-            "put" => drop(api.storage_put(first, Bytes::from(second.to_owned()))),
-            "del" => drop(api.storage_delete(first)),
-            "get" => {
-                let found = api.storage_get(first).ok().flatten();
-                reply(
-                    &found.map_or("none".into(), |v| String::from_utf8_lossy(&v).into_owned()),
-                    api,
-                );
+            "get" | "list" | "alarm?" => reply(&storing::read(word, first, api), api),
+            "sync" => match api.storage_sync(self.scope()) {
+                Ok(Some(sync)) => drop(self.syncs.insert(sync, rest.replace('&', ";"))),
+                Ok(None) => reply("synced", api),
+                Err(refused) => api.log(LogLevel::Info, format!("refused: {refused}")),
+            },
+            "put" | "del" | "wipe" | "alarm" | "unalarm" => {
+                storing::write(word, first, second, api);
             }
             "timer" => {
-                let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
+                let scope = self.scope();
                 if let Ok(timer) = api.timer_set(first.parse().unwrap_or(0), scope) {
                     self.timers.insert(timer, second.replace('&', ";"));
                 }
@@ -256,18 +254,17 @@ impl FakeGuest {
             "never" => *end = End::Never,
             "throw" => *end = End::Throw(rest.to_owned()),
             "release" => self.release(api),
-            "enter" | "leave" | "break" => self.section(word, api),
+            "enter" | "begin" | "leave" | "undo" | "break" => self.section(word, api),
             "close" => {
-                let closed =
-                    sender.map(|sender| api.close(sender, first.parse().ok(), second.into()));
-                drop(closed);
+                let code = first.parse().ok();
+                drop(sender.map(|sender| api.close(sender, code, second.into())));
             }
             "stream" => {
                 self.stream = api.body_open().ok();
                 *end = self.stream.map_or(End::Settle, End::Stream);
             }
             "pump" => {
-                let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
+                let scope = self.scope();
                 let start = |source| self.pumps.start(source, scope, rest == "save", api);
                 *end = self.upload.and_then(start).map_or(End::Settle, End::Stream);
             }
@@ -283,14 +280,25 @@ impl FakeGuest {
         Ok(())
     }
 
+    /// What is started now belongs to it.
+    fn scope(&self) -> Scope {
+        self.sections.last().copied().unwrap_or(Scope::NONE)
+    }
+
     fn section(&mut self, word: &str, api: &mut dyn RoomApi) {
-        if word == "enter" {
-            let outer = self.sections.last().copied().unwrap_or(Scope::NONE);
-            self.sections.extend(api.section_enter(outer).ok());
+        let kind = match word {
+            "enter" => Some(SectionKind::Block),
+            "begin" => Some(SectionKind::Transaction),
+            _ => None,
+        };
+        if let Some(kind) = kind {
+            let outer = self.scope();
+            self.sections.extend(api.section_enter(outer, kind).ok());
             return;
         }
         let ending = match word {
             "break" => SectionEnding::Broken,
+            "undo" => SectionEnding::Rollback,
             _ => SectionEnding::Keep,
         };
         let left = self.sections.pop();
@@ -299,7 +307,7 @@ impl FakeGuest {
 
     fn read_on(&mut self, word: &str, api: &mut dyn RoomApi) {
         let Some(body) = self.upload else { return };
-        let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
+        let scope = self.scope();
         match word {
             "pull" => drop(api.body_pull(body, scope)),
             _ => api.body_cancel(body),
@@ -341,7 +349,7 @@ impl FakeGuest {
 
     fn write(&mut self, word: &str, text: &str, api: &mut dyn RoomApi) {
         let Some(body) = self.stream else { return };
-        let scope = self.sections.last().copied().unwrap_or(Scope::NONE);
+        let scope = self.scope();
         let refused = match word {
             "piece" => match api.body_write(body, Bytes::from(text.to_owned()), scope) {
                 Ok(true) => return,
@@ -376,6 +384,9 @@ impl FakeGuest {
     fn settle(&mut self, event: EventId, outcome: Outcome, api: &mut dyn RoomApi) {
         if self.start == Some(event) {
             self.sections.clear();
+        }
+        if self.alarm == Some(event) && outcome == Outcome::Done {
+            api.log(LogLevel::Info, "alarm done".to_owned());
         }
         drop(api.settle(event, outcome));
     }

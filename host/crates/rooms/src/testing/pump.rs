@@ -100,3 +100,13 @@ impl Pumps {
         }
     }
 }
+
+/// What became of a body, in a line of the log.
+pub(super) fn body_text(what: &BodyEvent) -> String {
+    match what {
+        BodyEvent::Piece(piece) => format!("piece {}", String::from_utf8_lossy(piece)),
+        BodyEvent::Finished => "finished".to_owned(),
+        BodyEvent::Failed(why) => format!("failed: {why}"),
+        BodyEvent::Ready => "ready".to_owned(),
+    }
+}

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use partykit_core::{
-    Clock, CloseInfo, CommitError, ConnectionHandle, ConnectionInfo, Content, Limits, Message,
-    PartyName, ProjectName, RequestHead, RoomBatch, RoomId, RoomKey, Store,
+    Alarm, Clock, CloseInfo, CommitError, ConnectionHandle, ConnectionInfo, Content, Limits,
+    Message, PartyName, ProjectName, RequestHead, RoomBatch, RoomId, RoomKey, Store,
 };
 
 use super::{FakeFactory, ManualClock, MapStore, SeededEntropy};
-use crate::{Action, BatchId, ExchangeId, Input, RequestBody, Room, RoomParts};
+use crate::{Action, BatchId, CacheBudget, ExchangeId, Input, RequestBody, Room, RoomParts};
 
 /// Drives one room.
 pub struct TestRoom {
@@ -28,6 +28,8 @@ pub struct TestRoom {
     pub commits: VecDeque<(BatchId, RoomBatch)>,
     /// When it wants a tick.
     pub wake_at_us: Option<u64>,
+    /// What it may remember of its storage.
+    pub cache_budget: Arc<CacheBudget>,
     key: RoomKey,
     limits: Arc<Limits>,
     last: u64,
@@ -54,6 +56,7 @@ impl TestRoom {
             room,
         };
         let clock = Arc::new(ManualClock::default());
+        let cache_budget = Arc::new(CacheBudget::new(u64::MAX));
         let room = Room::new(RoomParts {
             key: key.clone(),
             limits: limits.clone(),
@@ -61,6 +64,7 @@ impl TestRoom {
             entropy: Arc::new(SeededEntropy::new(1)),
             store: Arc::new(store.clone()),
             factory: factory.clone(),
+            cache_budget: cache_budget.clone(),
         });
         let (actions, commits) = (Vec::new(), VecDeque::new());
         let wake_at_us = None;
@@ -72,6 +76,7 @@ impl TestRoom {
             actions,
             commits,
             wake_at_us,
+            cache_budget,
             key,
             limits,
             last: 0,
@@ -181,6 +186,30 @@ impl TestRoom {
             info,
             is_waiting,
         });
+    }
+
+    /// The driver says that the alarm is due.
+    pub fn alarm(&mut self) {
+        self.step(Input::Alarm);
+    }
+
+    /// The alarm that is durable.
+    #[must_use]
+    pub fn stored_alarm(&self) -> Option<Alarm> {
+        self.store.reader(&self.key).alarm().ok().flatten()
+    }
+
+    /// The wall clock.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now().unix_us / 1000
+    }
+
+    /// Makes everything durable that waits for it.
+    pub fn commit_all(&mut self) {
+        while !self.commits.is_empty() {
+            self.commit();
+        }
     }
 
     /// Moves the clock and ticks.
@@ -303,6 +332,8 @@ fn describe(action: &Action) -> String {
         Action::BodyAbort { exchange } => format!("abort {}", exchange.0),
         Action::Pull { exchange } => format!("pull {}", exchange.0),
         Action::CancelBody { exchange } => format!("cancel {}", exchange.0),
+        Action::AlarmSet { at_ms } => format!("alarm set {at_ms:?}"),
+        Action::AlarmOver => "alarm over".to_owned(),
         Action::Commit { batch, .. } => format!("commit {}", batch.0),
         Action::WakeAt { monotonic_us } => format!("wake {monotonic_us:?}"),
     }

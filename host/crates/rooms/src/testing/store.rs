@@ -2,6 +2,7 @@
 //! happens is the test's decision, since a room only asks for it by an action.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -37,11 +38,18 @@ type Rooms = BTreeMap<RoomKey, Stored>;
 #[derive(Debug, Clone, Default)]
 pub struct MapStore {
     rooms: Arc<Mutex<Rooms>>,
+    reads: Arc<AtomicU64>,
 }
 
 impl MapStore {
     fn rooms(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often it was asked for a value, a range or an alarm.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// Everything a room has, as text.
@@ -113,18 +121,24 @@ struct MapReader {
     room: RoomKey,
 }
 
+impl MapReader {
+    fn read(&self) -> MutexGuard<'_, Rooms> {
+        self.store.reads.fetch_add(1, Ordering::Relaxed);
+        self.store.rooms()
+    }
+}
+
 impl RoomReader for MapReader {
     fn get(&self, key: &str) -> Result<Option<Bytes>, ReadError> {
         Ok(self
-            .store
-            .rooms()
+            .read()
             .get(&self.room)
             .and_then(|room| room.values.get(key))
             .cloned())
     }
 
     fn range(&self, range: &Range) -> Box<dyn Iterator<Item = Result<Entry, ReadError>> + Send> {
-        let rooms = self.store.rooms();
+        let rooms = self.read();
         let wanted = |key: &String| {
             range.start.as_ref().is_none_or(|start| key >= start)
                 && range.end.as_ref().is_none_or(|end| key < end)
@@ -147,7 +161,7 @@ impl RoomReader for MapReader {
     }
 
     fn alarm(&self) -> Result<Option<Alarm>, ReadError> {
-        let rooms = self.store.rooms();
+        let rooms = self.read();
         Ok(rooms.get(&self.room).and_then(|room| room.alarm))
     }
 }

@@ -1,6 +1,8 @@
 //! How a run ends: everything comes to rest, then everybody leaves or the host stops, and nothing
 //! may be left.
 
+use std::collections::BTreeSet;
+
 use partykit_rooms::Input;
 
 use crate::simulation::Simulation;
@@ -20,6 +22,7 @@ impl Simulation {
             "a room is evicted only when everything is durable",
         );
         self.check_closes();
+        self.check_alarm_is_answered();
         self.was_evicted = true;
         self.start_anew();
     }
@@ -33,11 +36,14 @@ impl Simulation {
             }
             self.room.advance_ms(ms);
             self.observe();
+            self.look_at_alarm();
+            self.observe();
         }
     }
 
     /// Lets everything come to rest, and checks that nothing is left undone.
     pub(crate) fn settle_down(&mut self) {
+        self.is_settling = true;
         self.time_passes(300, 1_000);
         self.check(
             self.exchanges.is_empty(),
@@ -58,6 +64,14 @@ impl Simulation {
             self.check(!alive || all, &promise);
         }
         self.check_closes();
+        self.check_alarm_has_fired();
+        let members = self.room.factory.members();
+        let living: BTreeSet<_> = self.living().into_iter().collect();
+        let same = members == living && self.room.room.connection_count() == living.len();
+        self.check(
+            same,
+            "guest and room have the same connections, and no others",
+        );
     }
 
     fn check_closes(&self) {

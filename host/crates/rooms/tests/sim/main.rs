@@ -5,11 +5,14 @@
 //! `PARTYKIT_SIM_SEED=N cargo test -p partykit-rooms --features testing --test sim` repeats it,
 //! `PARTYKIT_SIM_SEEDS=N` sets how many are tried.
 
+mod alarms;
 mod bodies;
 mod ending;
 mod observe;
 mod simulation;
+mod transactions;
 
+use partykit_rooms::testing::Bug;
 use simulation::Simulation;
 
 const SEEDS: u64 = 2_000;
@@ -18,11 +21,11 @@ const STEPS: u64 = 120;
 /// Of these seeds every action is the last one of its host once.
 const CRASHED_SEEDS: u64 = 12;
 
-fn run(seed: u64, bug: bool) {
+fn run(seed: u64, bug: Option<Bug>) {
     let mut simulation = Simulation::new(seed);
     for _ in 0..STEPS {
-        if bug {
-            simulation.room.room.plant_gate_bug();
+        if let Some(bug) = bug {
+            simulation.room.room.plant(bug);
         }
         simulation.step();
     }
@@ -52,10 +55,10 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn every_promise_holds_for_every_seed() {
     if let Some(seed) = number("PARTYKIT_SIM_SEED") {
-        return run(seed, false);
+        return run(seed, None);
     }
     for seed in 0..number("PARTYKIT_SIM_SEEDS").unwrap_or(SEEDS) {
-        run(seed, false);
+        run(seed, None);
     }
 }
 
@@ -71,7 +74,16 @@ fn every_promise_holds_whatever_action_of_a_host_was_its_last() {
 }
 
 #[test]
-fn a_bug_planted_in_the_gate_is_found_within_a_thousand_seeds() {
-    let found = (0..1000).find(|seed| std::panic::catch_unwind(|| run(*seed, true)).is_err());
-    assert!(found.is_some(), "the simulation is blind");
+fn each_bug_that_is_planted_is_found_within_a_thousand_seeds() {
+    let bugs = [
+        Bug::OutputOvertakes,
+        Bug::TransactionLeaks,
+        Bug::AlarmFiresEarly,
+        Bug::AlarmIsNotRetried,
+    ];
+    for bug in bugs {
+        let fails = |seed: &u64| std::panic::catch_unwind(|| run(*seed, Some(bug))).is_err();
+        let found = (0..1000).find(fails);
+        assert!(found.is_some(), "the simulation does not see {bug:?}");
+    }
 }

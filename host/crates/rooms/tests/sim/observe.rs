@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use partykit_core::{ConnectionHandle, Content, Message};
 use partykit_rooms::{Action, ExchangeId};
 
-use crate::simulation::Simulation;
+use crate::simulation::{Client, Simulation};
 
 impl Simulation {
     /// Carries out what the room wants, until it wants nothing more or its host dies.
@@ -45,6 +45,8 @@ impl Simulation {
                 connection, code, ..
             } => self.told_to_close(*connection, *code),
             Action::Log(line) => self.logged(&line.text),
+            Action::AlarmSet { at_ms } => self.alarm_is_told(*at_ms),
+            Action::AlarmOver => self.alarm_is_over(),
             Action::Respond { exchange, response } => self.answered(*exchange, &response.body),
             _ => self.carry_out_for_body(action),
         }
@@ -108,10 +110,8 @@ impl Simulation {
             .next()
             .and_then(|number| number.parse::<u64>().ok());
         if let Some(number) = number.filter(|number| self.writers.contains(number)) {
-            let stored = self.room.store.dump(self.room.key());
-            let durable = stored.contains_key(&format!("w{number}"));
             self.check(
-                durable,
+                self.durable.contains(&number),
                 &format!("`{text}` leaves before its write is durable"),
             );
         }
@@ -143,12 +143,23 @@ impl Simulation {
         client.answered = true;
         client.accepted = accepted;
         client.ended |= !accepted;
+        let written = client.joins_with.filter(|_| accepted);
         self.check(first, "a handshake is answered once");
+        let durable = written.is_none_or(|number| self.durable.contains(&number));
+        self.check(durable, "a handshake waits for what onConnect wrote");
     }
 
     /// The driver sends the Close frame, and the client's answer comes later.
     fn told_to_close(&mut self, connection: ConnectionHandle, code: Option<u16>) {
         self.note(format!("told to close {connection} {code:?}"));
+        // Codes of its own close only: a failed commit closes, too, and means the contrary.
+        let own = |client: &Client| client.leaves_with.filter(|_| code == Some(4002));
+        let written = self.clients.get(&connection).and_then(own);
+        let durable = written.is_none_or(|number| self.durable.contains(&number));
+        self.check(
+            durable,
+            "a Close frame waits for what was written before it",
+        );
         if let Some(client) = self.clients.get_mut(&connection) {
             client.ended = true;
             if std::mem::take(&mut client.awaits_close) {
@@ -160,6 +171,11 @@ impl Simulation {
     }
 
     fn logged(&mut self, text: &str) {
+        match text {
+            "alarm" => self.alarm_runs(),
+            "alarm done" => self.alarms.has_succeeded = true,
+            _ => {}
+        }
         let given_up = text
             .strip_prefix("the room cannot start: ")
             .and_then(|rest| rest.split_once(' '))

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use partykit_core::{CommitError, ConnectionHandle, Limits, Store};
+use partykit_core::{Alarm, CommitError, ConnectionHandle, Limits, RoomBatch, Store, WriteOp};
 use partykit_rooms::ExchangeId;
 use partykit_rooms::testing::{FakeFactory, SeededEntropy, TestRoom};
 
+use crate::alarms::{self, Alarms};
 use crate::bodies::Bodies;
+use crate::transactions::Transactions;
 
 /// What the test knows of a client.
 #[derive(Debug, Default)]
@@ -22,6 +24,10 @@ pub(crate) struct Client {
     pub(crate) sent: Vec<u64>,
     pub(crate) received: Vec<u64>,
     pub(crate) closed_events: u32,
+    /// What its onConnect writes, so that the handshake must not be answered before; and what is
+    /// written before the room closes it.
+    pub(crate) joins_with: Option<u64>,
+    pub(crate) leaves_with: Option<u64>,
 }
 
 pub(crate) struct Simulation {
@@ -32,9 +38,15 @@ pub(crate) struct Simulation {
     /// Requests that wait for an answer.
     pub(crate) exchanges: BTreeSet<ExchangeId>,
     pub(crate) bodies: Bodies,
+    pub(crate) alarms: Alarms,
+    pub(crate) transactions: Transactions,
+    /// Nothing new comes any more.
+    pub(crate) is_settling: bool,
     numbers: u64,
     /// Messages and pieces whose turn writes `wNUMBER`, so that their answer must not come before.
     pub(crate) writers: BTreeSet<u64>,
+    /// Those whose `wNUMBER` has been stored.
+    pub(crate) durable: BTreeSet<u64>,
     /// After so many actions the host dies.
     pub(crate) crash_in: Option<u64>,
     pub(crate) has_crashed: bool,
@@ -49,7 +61,7 @@ impl Simulation {
         let random = SeededEntropy::new(seed);
         let mut limits = Limits::default();
         // Small enough to be reached.
-        limits.uncommitted_bytes_max = random.below(200);
+        limits.uncommitted_bytes_max = random.below(400);
         limits.body_buffer_bytes_max = 8 + random.below(60);
         limits.section_ms = 5_000;
         let start = [
@@ -66,8 +78,12 @@ impl Simulation {
             clients: BTreeMap::new(),
             exchanges: BTreeSet::new(),
             bodies: Bodies::default(),
+            alarms: Alarms::default(),
+            transactions: Transactions::default(),
+            is_settling: false,
             numbers: 0,
             writers: BTreeSet::new(),
+            durable: BTreeSet::new(),
             crash_in: None,
             has_crashed: false,
             was_evicted: false,
@@ -114,7 +130,8 @@ impl Simulation {
             55..60 => self.leave(),
             60..82 => self.commit(),
             82..84 => self.fail_commit(),
-            84..93 => self.body_client(),
+            84..89 => self.body_client(),
+            89..93 => self.look_at_alarm(),
             93..99 => {
                 let ms = self.random.below(40);
                 self.note(format!("advance {ms} ms"));
@@ -126,9 +143,11 @@ impl Simulation {
     }
 
     fn connect(&mut self) {
+        let number = self.next_number();
+        let joins = format!("put w{number} yes");
         let script = self.one_of(&[
             "",
-            "put joined yes",
+            &joins,
             "hold",
             "timer 10 all hi",
             "throw no",
@@ -138,7 +157,11 @@ impl Simulation {
         self.note(format!("connect {name} {script}"));
         // The handle is known only after the step, whose actions may name it.
         let handle = self.room.connect(&name, script);
-        self.clients.insert(handle, Client::default());
+        let client = Client {
+            joins_with: (script == joins).then_some(number),
+            ..Client::default()
+        };
+        self.clients.insert(handle, client);
     }
 
     fn message(&mut self) {
@@ -146,7 +169,7 @@ impl Simulation {
         let number = self.next_number();
         // The answer names a number that must be durable by then.
         let write = format!("put w{number} yes;put last {number}");
-        let script = match self.random.below(21) {
+        let script = match self.random.below(30) {
             0..8 => format!("{write};echo n {number}"),
             8..12 => format!("get last;echo n {number}"),
             12..14 => format!("{write};all last {number};echo n {number}"),
@@ -156,6 +179,17 @@ impl Simulation {
             17..18 => format!("{write};echo n {number};trap"),
             18..19 => format!("put before yes;enter;{write};echo n {number};break"),
             19 => format!("{write};piece n {number};echo n {number}"),
+            20..22 => format!("{};echo n {number}", self.transaction(number)),
+            22 => format!("begin;{write};leave;echo n {number}"),
+            23 => format!("put w{number} yes;sync get last;wipe;{write};echo n {number}"),
+            24 => format!("wipe;echo n {number}"),
+            25 => format!(
+                "{};{write};echo n {number}",
+                alarms::set(self.random.below(2) * self.random.below(50))
+            ),
+            26 => format!("{};echo n {number}", alarms::delete()),
+            27 => format!("echo n {number};release;trap"),
+            28 => format!("{write};close 4002 bye"),
             _ => format!("hold;echo n {number}"),
         };
         self.note(format!("message {handle} {script}"));
@@ -164,6 +198,9 @@ impl Simulation {
         }
         if let Some(client) = self.clients.get_mut(&handle) {
             client.sent.push(number);
+            if script.ends_with("close 4002 bye") {
+                client.leaves_with.get_or_insert(number);
+            }
         }
         self.room.message(handle, &script);
     }
@@ -207,7 +244,18 @@ impl Simulation {
         self.bodies.begin_upload(exchange, script, pieces);
     }
 
+    /// One whose handshake is not answered goes without a word.
+    fn newcomer_leaves(&mut self) {
+        let mut waiting = self.clients.iter().filter(|(_, c)| !c.answered && !c.ended);
+        if let Some(handle) = waiting.next().map(|(handle, _)| *handle) {
+            self.client_leaves(handle, 1006);
+        }
+    }
+
     fn leave(&mut self) {
+        if self.random.below(4) == 0 {
+            return self.newcomer_leaves();
+        }
         let Some(handle) = self.pick() else { return };
         // 1013 and 1006: the driver has closed a reader that was too slow, or lost it.
         match self.random.below(4) {
@@ -235,16 +283,31 @@ impl Simulation {
     }
 
     pub(crate) fn commit(&mut self) {
-        if !self.room.commits.is_empty() {
-            self.note("commit");
-            self.room.commit();
-        }
+        let Some((_, batch)) = self.room.commits.front().cloned() else {
+            return;
+        };
+        self.note("commit");
+        let before = self.room.stored_alarm();
+        self.room.commit();
+        self.stored(&batch, before);
+    }
+
+    /// A batch has come into the store.
+    fn stored(&mut self, batch: &RoomBatch, alarm_before: Option<Alarm>) {
+        let number = |write: &WriteOp| match write {
+            WriteOp::Put { key, .. } => key.strip_prefix('w')?.parse::<u64>().ok(),
+            _ => None,
+        };
+        self.durable.extend(batch.writes.iter().filter_map(number));
+        self.check_transactions();
+        self.check_alarm_of(batch, alarm_before);
     }
 
     fn fail_commit(&mut self) {
-        let Some((_, batch)) = self.room.commits.front() else {
+        let Some((_, batch)) = self.room.commits.front().cloned() else {
             return;
         };
+        let before = self.room.stored_alarm();
         let error = match self.random.below(3) {
             0 => CommitError::NoSpace,
             1 => CommitError::Io("planted".into()),
@@ -252,6 +315,7 @@ impl Simulation {
                 // The worst kind: it may have happened.
                 if self.random.below(2) == 0 {
                     self.room.store.commit(vec![batch.clone()]);
+                    self.stored(&batch, before);
                 }
                 CommitError::Ambiguous("planted".into())
             }
@@ -272,5 +336,6 @@ impl Simulation {
         self.clients.clear();
         self.exchanges.clear();
         self.bodies = Bodies::default();
+        self.forget_alarms();
     }
 }

@@ -36,8 +36,9 @@ pub(super) fn later_write_wins(open: Opener<'_>) {
 }
 
 /// Around the sizes at which backends change how they keep a value.
-const SIZES: [usize; 12] = [
-    0, 1, 4095, 16_383, 16_384, 16_385, 32_768, 65_535, 65_537, 131_072, 131_106, 3_000_000,
+const SIZES: [usize; 15] = [
+    0, 1, 511, 512, 513, 4095, 16_383, 16_384, 16_385, 32_768, 65_535, 65_537, 131_072, 131_106,
+    3_000_000,
 ];
 
 /// Bytes that differ from one place to the next, so that mixed-up pieces are noticed.

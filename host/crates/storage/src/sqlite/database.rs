@@ -1,5 +1,5 @@
-//! The database file: making it, opening it, and what its errors mean. Owns every pragma and the
-//! schema. Knows no batch and no room.
+//! The database file: making it, opening it, and what its errors mean. Owns every pragma. Knows no
+//! batch and no room.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,8 +9,9 @@ use std::time::Duration;
 use partykit_core::{ReadError, UpkeepError};
 use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags, params};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 
+use super::entry::{self, SCHEMA};
 use crate::directory::{Directory, sync_files};
 use crate::{SqliteOptions, StorageError};
 
@@ -18,14 +19,6 @@ const FILE: &str = "store.db";
 
 /// `pkst`: says in the header whose database it is.
 const APPLICATION_ID: i32 = 0x706b_7374;
-
-/// WITHOUT ROWID: the table is the index, so a write touches one tree and not two.
-const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS entries (
-        key BLOB PRIMARY KEY NOT NULL,
-        sum INTEGER NOT NULL,
-        value BLOB NOT NULL
-    ) STRICT, WITHOUT ROWID";
 
 /// How often the store was opened, eight bytes; there since its creation.
 const RUN_KEY: [u8; 4] = *b"mrun";
@@ -68,6 +61,7 @@ impl Writing {
         }
         let connection = connect(&path).map_err(failed)?;
         prepare_writer(&connection, options).map_err(failed)?;
+        entry::upgrade(&connection).map_err(failed)?;
         let run = begin_run(directory, &connection)?;
         let mut writing = Self {
             connection,
@@ -114,6 +108,8 @@ fn create(path: &Path) -> Result<(), Error> {
     connection.execute_batch(&format!(
         "BEGIN IMMEDIATE; {SCHEMA}; PRAGMA application_id = {APPLICATION_ID}; COMMIT"
     ))?;
+    // Where making one of format 1 was interrupted.
+    entry::upgrade(&connection)?;
     if run(&connection)?.is_none() {
         write_run(&connection, 0)?;
     }
@@ -196,24 +192,7 @@ fn run(connection: &Connection) -> Result<Option<u64>, Error> {
 
 fn write_run(connection: &Connection, run: u64) -> Result<(), Error> {
     let value = run.to_be_bytes();
-    put(connection, &RUN_KEY, &value)
-}
-
-/// Writes one entry with its checksum.
-pub(super) fn put(connection: &Connection, key: &[u8], value: &[u8]) -> Result<(), Error> {
-    let sql = "INSERT INTO entries (key, sum, value) VALUES (?1, ?2, ?3)
-        ON CONFLICT (key) DO UPDATE SET sum = excluded.sum, value = excluded.value";
-    let mut statement = connection.prepare_cached(sql)?;
-    statement.execute(params![key, sum(key, value), value])?;
-    Ok(())
-}
-
-/// Of key and value together, so that a value in another's place is noticed too.
-pub(super) fn sum(key: &[u8], value: &[u8]) -> i64 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(key);
-    hasher.update(value);
-    i64::from(hasher.finalize())
+    entry::put(connection, &RUN_KEY, &value)
 }
 
 fn corrupt(text: &str) -> Error {

@@ -1,7 +1,7 @@
 //! The SQLite backend: how each promise of [`partykit_core::Store`] is kept.
 //!
-//! One database with one table: raw key (see `key` and `alarm`), a checksum, the value. WAL mode,
-//! one writing connection for the committing thread, a few reading ones for everybody else.
+//! One database: raw keys (see `key` and `alarm`), checksums, values (see `entry`). WAL mode, one
+//! writing connection for the committing thread, a few reading ones for everybody else.
 //!
 //! - *Durable when `commit` returns*: a group is one transaction, `synchronous=FULL` syncs the WAL
 //!   before COMMIT returns, and SQLite syncs the folder when it has made a WAL. Schema and folders
@@ -29,6 +29,7 @@
 //! takes away all locks of a process on a file when it closes any descriptor of it.
 
 mod database;
+mod entry;
 mod moment;
 pub(crate) mod partykit_room;
 mod reader;

@@ -4,7 +4,7 @@ use partykit_core::{Alarm, Entry, Range, ReadError, RoomKey};
 use rusqlite::Connection;
 
 use super::database::read_error;
-use super::reader::{chunk, find, first_key};
+use super::entry::{Tables, chunk, find, first_key};
 use crate::alarm;
 use crate::key::{VALUE, join, names};
 use crate::listing;
@@ -12,18 +12,21 @@ use crate::scan::{Bounds, Scan, user_key};
 use crate::upkeep::Held;
 
 /// Of a connection on which a transaction has begun.
-pub(super) struct Moment<'c>(pub(super) &'c Connection);
+pub(super) struct Moment<'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) tables: Tables,
+}
 
 impl Held for Moment<'_> {
     fn rooms(&self, after: Option<&RoomKey>, limit: usize) -> Result<Vec<RoomKey>, ReadError> {
         listing::rooms(after, limit, |bounds| {
-            first_key(self.0, bounds).map_err(|error| read_error(&error))
+            first_key(self.connection, bounds).map_err(|error| read_error(&error))
         })
     }
 
     fn alarm(&self, room: &RoomKey) -> Result<Option<Alarm>, ReadError> {
         let key = alarm::record_key(&names(room));
-        let found = find(self.0, &key).map_err(|error| read_error(&error))?;
+        let found = find(self.connection, self.tables, &key).map_err(|error| read_error(&error))?;
         let record = found.map(|found| found.checked(&key)).transpose()?;
         record.map(|record| alarm::read(&key, &record)).transpose()
     }
@@ -35,7 +38,7 @@ impl Held for Moment<'_> {
         let room = join(&[VALUE], &names(room));
         let bounds = Bounds::new(&room, &Range::default());
         let fetch = |bounds: &Bounds, count| {
-            chunk(self.0, bounds, count).map_err(|error| read_error(&error))
+            chunk(self.connection, self.tables, bounds, count).map_err(|error| read_error(&error))
         };
         Box::new(Scan::new(bounds, fetch).map(move |found| {
             let (key, summed) = found?;

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use partykit_core::{Alarm, Entry, Range, ReadError, RoomKey, RoomReader};
-use rusqlite::{Connection, Error, OptionalExtension, Row, ToSql};
 
-use super::database::sum;
+use super::entry::{Tables, chunk, find};
 use super::shared::Shared;
 use crate::alarm;
-use crate::key::{VALUE, join, names, shown};
+use crate::key::{VALUE, join, names};
 use crate::scan::{Bounds, Scan, user_key};
 
 pub(super) struct SqliteReader {
@@ -32,7 +31,8 @@ impl SqliteReader {
     }
 
     fn value(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
-        let found = self.shared.read(|connection| find(connection, key))?;
+        let find = |connection: &_| find(connection, Tables::EntriesAndLarge, key);
+        let found = self.shared.read(find)?;
         found.map(|found| found.checked(key)).transpose()
     }
 }
@@ -45,7 +45,7 @@ impl RoomReader for SqliteReader {
     fn range(&self, range: &Range) -> Box<dyn Iterator<Item = Result<Entry, ReadError>> + Send> {
         let shared = self.shared.clone();
         let fetch = move |bounds: &Bounds, count| {
-            shared.read(|connection| chunk(connection, bounds, count))
+            shared.read(|connection| chunk(connection, Tables::EntriesAndLarge, bounds, count))
         };
         let room = self.prefix();
         let mut failed = false;
@@ -68,79 +68,4 @@ impl RoomReader for SqliteReader {
         let record = self.value(&key)?;
         record.map(|record| alarm::read(&key, &record)).transpose()
     }
-}
-
-/// A value and the checksum that was written with it.
-pub(super) struct Summed {
-    sum: i64,
-    value: Bytes,
-}
-
-impl Summed {
-    /// From the columns `sum` and `value`, the first of which stands at `column`.
-    pub(super) fn read(row: &Row<'_>, column: usize) -> Result<Self, Error> {
-        let value = row.get_ref(column + 1)?.as_blob()?;
-        Ok(Self {
-            sum: row.get(column)?,
-            value: Bytes::copy_from_slice(value),
-        })
-    }
-
-    /// The value, when it is the one that was written under this key.
-    pub(super) fn checked(self, key: &[u8]) -> Result<Bytes, ReadError> {
-        if sum(key, &self.value) == self.sum {
-            Ok(self.value)
-        } else {
-            let text = format!("the value of {} does not fit its checksum", shown(key));
-            Err(ReadError::Corrupt(text))
-        }
-    }
-}
-
-/// One entry, by its raw key.
-pub(super) fn find(connection: &Connection, key: &[u8]) -> Result<Option<Summed>, Error> {
-    let sql = "SELECT sum, value FROM entries WHERE key = ?1";
-    let mut statement = connection.prepare_cached(sql)?;
-    statement
-        .query_row([key], |row| Summed::read(row, 0))
-        .optional()
-}
-
-/// The first key within bounds; its value is not read.
-pub(super) fn first_key(
-    connection: &Connection,
-    bounds: &Bounds,
-) -> Result<Option<Vec<u8>>, Error> {
-    let sql = "SELECT key FROM entries WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT 1";
-    let mut statement = connection.prepare_cached(sql)?;
-    // Keys of one kind are asked for, and there is always something behind a kind.
-    let high = bounds.high.as_deref().unwrap_or_default();
-    statement
-        .query_row([&bounds.low[..], high], |row| row.get(0))
-        .optional()
-}
-
-/// Entries within bounds, in their order.
-pub(super) fn chunk(
-    connection: &Connection,
-    bounds: &Bounds,
-    count: usize,
-) -> Result<Vec<(Vec<u8>, Summed)>, Error> {
-    let end = if bounds.high.is_some() {
-        "AND key < ?3"
-    } else {
-        ""
-    };
-    let order = if bounds.reverse { "DESC" } else { "ASC" };
-    let sql = format!(
-        "SELECT key, sum, value FROM entries WHERE key >= ?1 {end} ORDER BY key {order} LIMIT ?2"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
-    let mut parameters: Vec<&dyn ToSql> = vec![&bounds.low, &count];
-    if let Some(high) = &bounds.high {
-        parameters.push(high);
-    }
-    let rows = statement.query_map(&*parameters, |row| Ok((row.get(0)?, Summed::read(row, 1)?)))?;
-    rows.collect()
 }

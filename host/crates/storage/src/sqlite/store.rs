@@ -12,7 +12,8 @@ use partykit_core::{
 use rusqlite::{Connection, Error, ErrorCode, Transaction, TransactionBehavior};
 
 use super::database::{self, Writing, is_damage, is_of_a_room, upkeep_error};
-use super::reader::{SqliteReader, chunk, first_key};
+use super::entry::{Tables, chunk, first_key};
+use super::reader::SqliteReader;
 use super::shared::Shared;
 use super::upkeep::{self, Beside};
 use super::write;
@@ -100,18 +101,34 @@ impl SqliteStore {
     /// Makes a group durable.
     fn write(&self, writer: &mut Writer, group: &mut Group) -> Result<Applied, CommitError> {
         self.check_open()?;
-        // What only deletes is not held back by a disk that is nearly full: that is how it becomes
-        // less so.
-        if group.grows() {
-            let need = Need {
-                bytes: group.bytes,
-                amplification: WRITE_AMPLIFICATION,
-                free_bytes_min: self.free_bytes_min,
-            };
-            need.check(&self.dir)?;
+        let mut rooms = std::mem::take(&mut group.rooms);
+        let mut refused = BTreeMap::new();
+        if rooms.values().any(RoomWrites::grows)
+            && let Err(error) = self.space_for(group.bytes)
+        {
+            // Rooms that only delete are not held back by a disk that is nearly full: that is how
+            // it becomes less so.
+            rooms.retain(|names, room| {
+                let fits = !room.grows();
+                if !fits {
+                    refused.insert(names.clone(), error.clone());
+                }
+                fits
+            });
         }
-        let rooms = std::mem::take(&mut group.rooms);
-        self.write_rooms(writer, group.len(), rooms)
+        let mut applied = self.write_rooms(writer, group.len(), rooms)?;
+        applied.refused.append(&mut refused);
+        Ok(applied)
+    }
+
+    /// Whether there is enough space on the disk.
+    fn space_for(&self, bytes: u64) -> Result<(), CommitError> {
+        let need = Need {
+            bytes,
+            amplification: WRITE_AMPLIFICATION,
+            free_bytes_min: self.free_bytes_min,
+        };
+        need.check(&self.dir)
     }
 
     /// Writes rooms with one sync. One that cannot be written is left out and the others begun
@@ -230,7 +247,7 @@ impl Store for SqliteStore {
         let bounds = alarm::due_bounds(after, until_ms);
         let found = self
             .shared
-            .read(|connection| chunk(connection, &bounds, limit))?;
+            .read(|connection| chunk(connection, Tables::EntriesAndLarge, &bounds, limit))?;
         let alarms = found.into_iter().map(|(key, summed)| {
             summed.checked(&key)?;
             alarm::listed(&key)

@@ -7,8 +7,8 @@ use partykit_core::{BackupReport, CheckReport, Compaction, StoreStats, UpkeepErr
 use rusqlite::{Connection, Error, Row};
 
 use super::database::{connect_reader, upkeep_error};
+use super::entry::{Summed, Tables, find};
 use super::moment::Moment;
-use super::reader::{Summed, find};
 use crate::alarm::{ALARM, DUE};
 use crate::directory::{Directory, folder_bytes};
 use crate::key::{VALUE, after_prefix};
@@ -33,8 +33,11 @@ impl Beside {
         let connection = self.connect()?;
         let tally = moment(&connection, |connection| {
             let mut tally = Tally::default();
-            let sql = "SELECT key, length(value) FROM entries WHERE key >= ?1 AND key < ?2";
-            let mut statement = connection.prepare(sql)?;
+            let tables = Tables::of(connection)?;
+            let (bytes, source) = (tables.value_bytes(), tables.source());
+            let sql =
+                format!("SELECT e.key, {bytes} FROM {source} WHERE e.key >= ?1 AND e.key < ?2");
+            let mut statement = connection.prepare(&sql)?;
             let mut rows = statement.query(of_kind(VALUE))?;
             while let Some(row) = rows.next()? {
                 tally.add(
@@ -113,7 +116,10 @@ impl Beside {
     /// What is there as of one moment, for as long as `work` takes.
     pub(crate) fn moment<T>(&self, work: impl FnOnce(&dyn Held) -> T) -> Result<T, UpkeepError> {
         let connection = self.connect()?;
-        let done = moment(&connection, |connection| Ok(work(&Moment(connection))));
+        let done = moment(&connection, |connection| {
+            let tables = Tables::of(connection)?;
+            Ok(work(&Moment { connection, tables }))
+        });
         done.map_err(upkeep_error("read the store"))
     }
 
@@ -170,8 +176,13 @@ fn each(
     kind: u8,
     mut visit: impl FnMut(&[u8], Summed) -> Result<bool, Error>,
 ) -> Result<(), Error> {
-    let sql = "SELECT key, sum, value FROM entries WHERE key >= ?1 AND key < ?2 ORDER BY key";
-    let mut statement = connection.prepare(sql)?;
+    let tables = Tables::of(connection)?;
+    let (value, source) = (tables.value(), tables.source());
+    let sql = format!(
+        "SELECT e.key, e.sum, {value} FROM {source}
+         WHERE e.key >= ?1 AND e.key < ?2 ORDER BY e.key"
+    );
+    let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query(of_kind(kind))?;
     while let Some(row) = rows.next()? {
         let key = row.get_ref(0)?.as_blob()?;
@@ -204,13 +215,31 @@ fn check(connection: &Connection, report: &mut CheckReport) -> Result<(), Error>
     });
     (report.rooms, report.keys) = (tally.rooms, tally.keys);
     read?;
+    check_large(connection, report)?;
     check_alarms(connection, report)
 }
 
+/// Rows of large values that are of no entry; those of an entry were read with it.
+fn check_large(connection: &Connection, report: &mut CheckReport) -> Result<(), Error> {
+    if Tables::of(connection)? == Tables::Entries {
+        return Ok(());
+    }
+    let sql = "SELECT id FROM large WHERE id NOT IN
+        (SELECT large FROM entries WHERE large IS NOT NULL)";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        report.problem(format!("the large value {id} is of no key"));
+    }
+    Ok(())
+}
+
 fn check_alarms(connection: &Connection, report: &mut CheckReport) -> Result<(), Error> {
+    let tables = Tables::of(connection)?;
     // What stands there without its checksum is told where it is visited itself.
     let get = |key: &[u8]| {
-        let found = find(connection, key)?;
+        let found = find(connection, tables, key)?;
         Ok::<_, Error>(found.and_then(|found| found.checked(key).ok()))
     };
     for kind in [ALARM, DUE] {

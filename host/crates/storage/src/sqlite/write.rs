@@ -3,8 +3,7 @@
 use partykit_core::Alarm;
 use rusqlite::{Connection, Error, params};
 
-use super::database::put;
-use super::reader::find;
+use super::entry::{self, Tables};
 use crate::alarm::{self, DUE, DUE_PREFIX_BYTES};
 use crate::batch::{RoomWrites, Written};
 use crate::key::{VALUE, after_prefix, join};
@@ -14,8 +13,7 @@ pub(super) fn room(connection: &Connection, names: &[u8], room: &RoomWrites) -> 
     if room.clears {
         let low = join(&[VALUE], names);
         let high = after_prefix(&low).unwrap_or_default();
-        let sql = "DELETE FROM entries WHERE key >= ?1 AND key < ?2";
-        connection.prepare_cached(sql)?.execute([&low, &high])?;
+        entry::remove_between(connection, &low, &high)?;
     }
     for (key, written) in &room.values {
         set(connection, key, written)?;
@@ -28,17 +26,14 @@ pub(super) fn room(connection: &Connection, names: &[u8], room: &RoomWrites) -> 
 
 fn set(connection: &Connection, key: &[u8], written: &Written) -> Result<(), Error> {
     match written {
-        Some(value) => put(connection, key, value),
-        None => {
-            let sql = "DELETE FROM entries WHERE key = ?1";
-            connection.prepare_cached(sql)?.execute([key]).map(|_| ())
-        }
+        Some(value) => entry::put(connection, key, value),
+        None => entry::remove(connection, key),
     }
 }
 
 fn set_alarm(connection: &Connection, names: &[u8], wanted: Option<Alarm>) -> Result<(), Error> {
     let key = alarm::record_key(names);
-    let stored = match find(connection, &key)? {
+    let stored = match entry::find(connection, Tables::EntriesAndLarge, &key)? {
         None => None,
         Some(summed) => {
             let record = summed.checked(&key).ok();

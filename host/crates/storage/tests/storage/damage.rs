@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytes::Bytes;
-use partykit_core::{CommitError, Range, RoomBatch, RoomKey, Store};
+use partykit_core::{CommitError, Range, ReadError, RoomBatch, RoomKey, Store};
 use partykit_storage::conformance::{
     Random, alarm, alarm_of, batch, delete_all, entries, get, pending, put, room,
 };
@@ -242,4 +242,40 @@ fn has_only(store: &dyn Store, room: &RoomKey, values: &BTreeMap<String, Bytes>,
     let found = entries(store, room, &Range::default());
     let found: BTreeMap<_, _> = found.into_iter().collect();
     assert!(found == *values, "round {round}, {room}");
+}
+
+#[test]
+fn a_large_value_without_its_key_and_a_key_without_its_value_are_found() {
+    let (_temp, dir) = folder();
+    let store = sqlite(&dir);
+    let (a, b) = (room("a"), room("b"));
+    for room in [&a, &b] {
+        let write = batch(room, vec![put("large", vec![7; 5000]), put("small", "1")]);
+        assert!(store.commit(vec![write])[0].is_ok());
+    }
+    store.close().unwrap();
+    drop(store);
+    let database = rusqlite::Connection::open(dir.join("sqlite/store.db")).unwrap();
+    database
+        .execute_batch(
+            "INSERT INTO large (value) VALUES (x'00');
+             DELETE FROM large WHERE id = (SELECT min(large) FROM entries)",
+        )
+        .unwrap();
+    database.close().unwrap();
+    let store = sqlite(&dir);
+    let report = store.check().unwrap();
+    let told = |text: &str| report.problems.iter().any(|problem| problem.contains(text));
+    assert!(
+        told("is of no key") && told("a\\xfflarge` does not fit"),
+        "{report:?}"
+    );
+    assert_eq!(report.problems.len(), 2, "{report:?}");
+    let read = store.reader(&a).get("large");
+    assert!(matches!(read, Err(ReadError::Corrupt(_))), "{read:?}");
+    assert_eq!(get(&*store, &b, "large").unwrap(), vec![7; 5000]);
+    // Written anew it is whole.
+    let write = batch(&a, vec![put("large", vec![8; 6000])]);
+    assert!(store.commit(vec![write])[0].is_ok());
+    assert_eq!(get(&*store, &a, "large").unwrap(), vec![8; 6000]);
 }

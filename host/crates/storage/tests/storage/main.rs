@@ -19,6 +19,8 @@ mod opening;
 #[cfg(target_os = "linux")]
 mod power;
 #[cfg(target_os = "linux")]
+mod reads;
+#[cfg(target_os = "linux")]
 mod recorder;
 mod restoring;
 #[cfg(target_os = "linux")]

@@ -13,7 +13,7 @@ use std::ffi::{CStr, OsStr, c_char, c_int, c_uint, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use crate::trace::{self, Change, FileId};
 
@@ -61,6 +61,78 @@ pub(crate) enum Failing {
 
 static CALLS: Mutex<Vec<Call>> = Mutex::new(Vec::new());
 static FAILURES: Mutex<Vec<Failure>> = Mutex::new(Vec::new());
+
+/// How many bytes are read below each folder that is counted.
+static READS: Mutex<Vec<(PathBuf, u64)>> = Mutex::new(Vec::new());
+/// Most tests count nothing, and should not pay for it.
+static COUNTING: AtomicBool = AtomicBool::new(false);
+
+/// Counts what is read from files below a folder while it lives.
+pub(crate) struct Reads {
+    root: PathBuf,
+}
+
+impl Reads {
+    pub(crate) fn of(root: &Path) -> Self {
+        let root = root.canonicalize().unwrap();
+        READS.lock().unwrap().push((root.clone(), 0));
+        COUNTING.store(true, Ordering::SeqCst);
+        Self { root }
+    }
+
+    /// Bytes since the last time.
+    pub(crate) fn take(&self) -> u64 {
+        let mut reads = READS.lock().unwrap();
+        let found = reads.iter_mut().find(|(root, _)| *root == self.root);
+        std::mem::take(&mut found.unwrap().1)
+    }
+}
+
+impl Drop for Reads {
+    fn drop(&mut self) {
+        let mut reads = READS.lock().unwrap();
+        reads.retain(|(root, _)| *root != self.root);
+        COUNTING.store(!reads.is_empty(), Ordering::SeqCst);
+    }
+}
+
+fn count_read(fd: c_int, done: isize) -> isize {
+    if COUNTING.load(Ordering::SeqCst)
+        && let Ok(bytes) = u64::try_from(done)
+        && let Some(file) = path_of(fd)
+        && let Ok(mut reads) = READS.lock()
+        && let Some((_, count)) = reads.iter_mut().find(|(root, _)| file.starts_with(root))
+    {
+        *count += bytes;
+    }
+    done
+}
+
+/// # Safety
+/// As of the C library: `into` must point to `len` writable bytes.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn read(fd: c_int, into: *mut c_void, len: usize) -> isize {
+    // SAFETY: the caller's promise is passed on with its arguments.
+    let done = unsafe { libc::syscall(libc::SYS_read, fd, into, len) as isize };
+    count_read(fd, done)
+}
+
+/// # Safety
+/// As of the C library: `into` must point to `len` writable bytes.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pread64(fd: c_int, into: *mut c_void, len: usize, at: i64) -> isize {
+    // SAFETY: the caller's promise is passed on with its arguments.
+    let done = unsafe { libc::syscall(libc::SYS_pread64, fd, into, len, at) as isize };
+    count_read(fd, done)
+}
+
+/// # Safety
+/// As of the C library: `into` must point to `len` writable bytes.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pread(fd: c_int, into: *mut c_void, len: usize, at: i64) -> isize {
+    // SAFETY: as above.
+    unsafe { pread64(fd, into, len, at) }
+}
 
 /// Takes the calls on files below a directory since the last time.
 pub(crate) fn take(dir: &Path) -> Vec<Call> {

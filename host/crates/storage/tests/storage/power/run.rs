@@ -12,6 +12,7 @@ use partykit_storage::{SledOptions, SqliteOptions, StorageConfig, open};
 use super::disk::Disk;
 use super::load::Load;
 use crate::long;
+use crate::opening::of_format_1;
 use crate::trace::{Event, Mark, Watch};
 
 /// Opened twice in each trace, so that closing and opening are among what is interrupted.
@@ -113,7 +114,7 @@ fn run(name: &str, open: Opener, seed: u64, images: usize, until_bad: bool) -> O
     let (temp, mut outcome) = (scratch(), Outcome::default());
     let root = temp.path().canonicalize().unwrap();
     let mut store = root.join("0");
-    std::fs::create_dir(&store).unwrap();
+    begin(name, &store, &mut random);
     for trace in 0.. {
         let next = root.join((trace + 1).to_string());
         let survivor = of_a_trace(open, &store, &next, &mut random, &mut outcome);
@@ -126,7 +127,7 @@ fn run(name: &str, open: Opener, seed: u64, images: usize, until_bad: bool) -> O
         store = next;
         if !survivor || trace % TRACES_OF_A_STORE == TRACES_OF_A_STORE - 1 {
             drop(std::fs::remove_dir_all(&store));
-            std::fs::create_dir(&store).unwrap();
+            begin(name, &store, &mut random);
         }
     }
     println!(
@@ -135,6 +136,14 @@ fn run(name: &str, open: Opener, seed: u64, images: usize, until_bad: bool) -> O
         outcome.bad.len()
     );
     outcome
+}
+
+/// Where a new store will be; for SQLite sometimes one of an older format that will be upgraded.
+fn begin(name: &str, dir: &Path, random: &mut Random) {
+    std::fs::create_dir(dir).unwrap();
+    if name == "sqlite" && random.below(3) == 0 {
+        of_format_1(dir);
+    }
 }
 
 /// One trace on a store and its images. Leaves one of these that was good at `next`.
