@@ -61,14 +61,14 @@ fn every_type_goes_through_a_text_into_another_store_and_backend_and_reads_the_s
     let exported = storage(&project, "export all.ndjson --dir first");
     says(
         &exported,
-        "Wrote 2 rooms with 162 keys and 0 alarms into all.ndjson",
+        "Wrote 2 rooms with 164 keys and 0 alarms into all.ndjson",
     );
     stop(first);
 
     let imported = storage(&project, "import all.ndjson --dir second --backend sled");
     says(
         &imported,
-        "Imported 2 rooms with 162 keys and 0 alarms into second",
+        "Imported 2 rooms with 164 keys and 0 alarms into second",
     );
     let again = storage(&project, "export again.ndjson --dir second");
     assert_eq!(again.code, Some(0), "{again:?}");
@@ -115,7 +115,7 @@ fn what_partykit_has_stored_is_imported_by_the_names_of_its_rooms() {
     assert_eq!(imported.code, Some(0), "{imported:?}");
     assert_eq!(
         imported.stdout,
-        "Imported 2 rooms with 162 keys and 0 alarms into new\n"
+        "Imported 2 rooms with 164 keys and 0 alarms into new\n"
     );
     let forgotten = "708525cf95589d0656a41fd8df288d8ec7412bf7f55a6494984ad96b87823ce0";
     assert_eq!(
@@ -131,7 +131,7 @@ fn what_partykit_has_stored_is_imported_by_the_names_of_its_rooms() {
     let exported = storage(&project, "export other.ndjson --party other --dir new");
     says(
         &exported,
-        "Wrote 1 rooms with 81 keys and 0 alarms into other.ndjson",
+        "Wrote 1 rooms with 82 keys and 0 alarms into other.ndjson",
     );
     let text = fs::read_to_string(project.path("other.ndjson")).unwrap();
     assert!(
