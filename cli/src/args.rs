@@ -71,6 +71,109 @@ Examples:
   partykit storage restore rooms.backup --dir restored
   partykit storage restore rooms.backup --dir moved --backend sled")]
     Restore(RestoreArgs),
+    /// Write what rooms have stored as text, in which values keep their types
+    #[command(
+        after_help = "Works while a host serves the store (sqlite), as of one moment, or needs it
+stopped (sled). The text is newline-delimited JSON: docs/storage-export.md.
+
+Examples:
+  partykit storage export rooms.ndjson
+  partykit storage export lobby.ndjson --room lobby --dir /var/lib/partykit
+  partykit storage export - --party main | jq 'select(.key)'"
+    )]
+    Export(ExportArgs),
+    /// Read an export, or what PartyKit's own `dev` has stored, into a store
+    #[command(
+        after_help = "Needs the host stopped. Everything is checked before anything is written. A
+room is there whole or not at all, up to 8 MiB of it; a larger one that was interrupted is completed
+by the same import again.
+
+PartyKit keeps no names of rooms, so say them; ids that no name has are listed. It keeps no
+alarms either.
+
+Examples:
+  partykit storage import rooms.ndjson --dir /var/lib/partykit
+  partykit storage import lobby.ndjson --replace
+  partykit storage import old/.partykit/state --room lobby --room game-1
+  partykit storage import old/.partykit/state --names names.txt --project chat"
+    )]
+    Import(ImportArgs),
+}
+
+impl StorageCommand {
+    /// Whether a program reads what is printed.
+    pub(crate) fn json(&self) -> bool {
+        match self {
+            Self::Export(args) => args.json,
+            Self::Import(args) => args.json,
+            _ => false,
+        }
+    }
+}
+
+/// `partykit storage export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The file to make, or - for stdout
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+
+    /// Only rooms of this project
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+
+    /// Only rooms of this party
+    #[arg(long, value_name = "NAME")]
+    pub(crate) party: Option<String>,
+
+    /// Only rooms of this name, as it stands in addresses
+    #[arg(long = "room", value_name = "NAME")]
+    pub(crate) rooms: Vec<String>,
+
+    /// Print one JSON object for each event on stdout, and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `partykit storage import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// An export, - for stdin, or a folder `.partykit/state` of PartyKit
+    pub(crate) source: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+
+    /// sqlite or sled [default: that of the store, sqlite for a new one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backend: Option<String>,
+
+    /// Whose the rooms will be [default: as the export says; for PartyKit's, "name" of
+    /// partykit.json]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+
+    /// Only rooms of this party
+    #[arg(long, value_name = "NAME")]
+    pub(crate) party: Option<String>,
+
+    /// Only rooms of this name, as it stands in addresses
+    #[arg(long = "room", value_name = "NAME")]
+    pub(crate) rooms: Vec<String>,
+
+    /// A file with such names, one a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) names: Option<PathBuf>,
+
+    /// Rooms forget what they have stored before
+    #[arg(long)]
+    pub(crate) replace: bool,
+
+    /// Print one JSON object for each event on stdout, and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Which store.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use partykit_core::UpkeepError;
-use partykit_host::StorageError;
+use partykit_host::{StorageError, upkeep};
 
 use partykit_host::HostError;
 
@@ -15,6 +15,7 @@ use crate::env_file::EnvFileError;
 use crate::esbuild::EsbuildError;
 use crate::plan::PlanError;
 use crate::project::ConfigError;
+use crate::transfer::TransferError;
 use crate::watch::WatchError;
 
 /// Why a command ended early.
@@ -83,6 +84,9 @@ pub(crate) enum CliError {
         /// How many.
         problems: u64,
     },
+    /// Rooms could not be exported or imported.
+    #[error(transparent)]
+    Transfer(TransferError),
     /// The host did not start.
     #[error("the host could not be started")]
     Host(#[source] HostError),
@@ -113,6 +117,16 @@ pub(crate) enum CommandEnded {
     Slow(u64),
 }
 
+impl From<TransferError> for CliError {
+    fn from(error: TransferError) -> Self {
+        match error {
+            // What there is to do about it does not depend on who asked.
+            TransferError::Storage(error) => Self::Storage(error),
+            error => Self::Transfer(error),
+        }
+    }
+}
+
 impl CliError {
     /// 2 when the command line or the configuration has to change, else 1.
     pub(crate) fn exit_code(&self) -> u8 {
@@ -126,6 +140,7 @@ impl CliError {
             | Self::Bundle(BundleError::Options { .. })
             | Self::Esbuild(EsbuildError::Named { .. }) => 2,
             Self::Storage(error) if error.is_a_mistake() => 2,
+            Self::Transfer(error) if error.is_of_the_caller() => 2,
             _ => 1,
         }
     }
@@ -145,6 +160,7 @@ impl CliError {
                 Some("--port N takes another one, --port 0 any free one".to_owned())
             }
             Self::Storage(error) => storage_hint(error).map(str::to_owned),
+            Self::Transfer(error) => error.hint().map(str::to_owned),
             Self::Damage { .. } => Some(RESTORE.to_owned()),
             _ => None,
         }
@@ -164,8 +180,8 @@ fn storage_hint(error: &StorageError) -> Option<&'static str> {
              then partykit storage restore FILE --dir NEW --backend NAME"
         }
         StorageError::Locked { .. } => {
-            "a host serves it: stop that first (a store of sqlite can be checked, counted and \
-             backed up meanwhile)"
+            "a host serves it: stop that first (a store of sqlite can be checked, counted, backed \
+             up and exported meanwhile)"
         }
         StorageError::NoStore { .. } => {
             "name its directory with --dir; partykit dev keeps it in .partykit/state beside the \
@@ -176,7 +192,11 @@ fn storage_hint(error: &StorageError) -> Option<&'static str> {
         }
         StorageError::Corrupt { .. } | StorageError::Upkeep(UpkeepError::Corrupt(_)) => RESTORE,
         StorageError::Upkeep(UpkeepError::Exists(_)) => {
-            "choose another name: a backup never replaces a file"
+            "choose another name: a file that is there is never replaced"
+        }
+        StorageError::NotAStore { dir } if upkeep::is_partykit_state(dir) => {
+            "PartyKit's own dev has stored there: move the folder out of the way, and partykit \
+             storage import FOLDER --room NAME reads it"
         }
         StorageError::Upkeep(UpkeepError::Unsupported { instead, .. }) if !instead.is_empty() => {
             instead

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
-use partykit_core::{Description, GuestError, LogLevel, LogLine, RoomKey};
+use partykit_core::{Description, GuestError, Limits, LogLevel, LogLine, RoomKey};
 use partykit_host::{
     Assets, Config, Deployment, Host, HostError, Live, LogSink, RequestLine, StorageConfig, Tls,
 };
@@ -163,6 +163,16 @@ fn assets(plan: &Plan, client: Option<&ClientBundle>) -> Option<Arc<Assets>> {
             .collect(),
         single_page_app: plan.serve.single_page_app,
     }))
+}
+
+/// The limits of rooms as the environment sets them.
+///
+/// # Errors
+/// A variable names no limit, or gives it no number.
+pub(crate) fn limits() -> Result<Limits, CliError> {
+    let mut config = Config::default();
+    set_limits(&mut config, std::env::vars_os())?;
+    Ok(config.limits)
 }
 
 /// `PARTYKIT_HOST_MESSAGE_BYTES_MAX=1048576` and the like: each limit by its name.

@@ -25,6 +25,8 @@ mod ready_file;
 mod service;
 mod stack_map;
 mod stop;
+mod transfer;
+mod trouble;
 mod watch;
 mod wording;
 mod workshop;
@@ -46,7 +48,12 @@ fn main() -> ExitCode {
     match command {
         Command::Dev(args) => dev(*args),
         Command::Storage(command) => {
-            let output = Output::new(Loudness::Normal, Reader::Person);
+            let reader = if command.json() {
+                Reader::Program
+            } else {
+                Reader::Person
+            };
+            let output = Output::new(Loudness::Normal, reader);
             ended(commands::storage::run(command, output), output)
         }
         Command::Completions(args) => {

@@ -43,7 +43,11 @@ impl Wishes {
     fn of(arguments: impl IntoIterator<Item = OsString>) -> Self {
         let mut wishes = Self::default();
         let mut words = arguments.into_iter().skip(1);
-        if words.next().is_none_or(|command| command != "dev") {
+        let of_scripts = ["dev", "storage"];
+        if !words
+            .next()
+            .is_some_and(|command| of_scripts.iter().any(|name| command == *name))
+        {
             return wishes;
         }
         while let Some(word) = words.next() {
@@ -101,6 +105,7 @@ mod tests {
             "partykit dve --json",
             "partykit dev --prot",
             "partykit dev --prot -- --json",
+            "partykit storage export",
         ] {
             assert_eq!(wishes(line), Wishes::default(), "{line}");
         }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use partykit_core::{LogLevel, LogLine};
 use serde_json::{Value, json};
 
+use crate::trouble::{Meanwhile, Trouble};
 use crate::wording::{chain, milliseconds};
 
 /// How much is wanted.
@@ -40,43 +41,6 @@ pub(crate) struct Output {
     reader: Reader,
     color_out: bool,
     color_err: bool,
-}
-
-/// What is wrong with a project that goes on running.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Trouble {
-    /// One line.
-    pub(crate) title: String,
-    /// The rest, for a terminal that may show colours.
-    pub(crate) report: String,
-    /// The rest without them.
-    pub(crate) plain: String,
-    /// The first place, as file, line and column.
-    pub(crate) place: Option<(String, u32, u32)>,
-    /// What is served until it is mended.
-    pub(crate) meanwhile: Meanwhile,
-}
-
-/// What goes on while something is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Meanwhile {
-    /// What was good before.
-    LastGood,
-    /// There was no good code of rooms before.
-    NoRooms,
-    /// There was no good client before.
-    NoClient,
-}
-
-impl Meanwhile {
-    /// For people.
-    pub(crate) fn sentence(self) -> &'static str {
-        match self {
-            Self::LastGood => "The last good code goes on running.",
-            Self::NoRooms => "Rooms are not served before it is mended.",
-            Self::NoClient => "The client is not served before it is mended.",
-        }
-    }
 }
 
 /// Escape sequences of the few looks there are.
@@ -312,6 +276,17 @@ impl Output {
         let status = paint(self.color_out, status_look, &status.to_string());
         let took = paint(self.color_out, Look::Dim, &format!("({took})"));
         out(&format!("{method} {status} {took}"));
+    }
+
+    /// Rooms were carried somewhere: how many of what, and a sentence for people.
+    pub(crate) fn carried(self, event: &str, counts: [(&str, u64); 3], text: impl Display) {
+        match self.reader {
+            Reader::Program => {
+                let counts = counts.map(|(what, count)| (what.to_owned(), count.into()));
+                self.event(event, Value::Object(counts.into_iter().collect()));
+            }
+            Reader::Person => self.step(text),
+        }
     }
 
     /// What keys do.

@@ -19,7 +19,7 @@ pub(crate) const STATE_FOLDER: &str = ".partykit/state";
 
 /// A project without a name gets this one. Not the folder's name: a moved folder would change
 /// every room's internal id.
-const DEFAULT_NAME: &str = "unnamed";
+pub(crate) const DEFAULT_NAME: &str = "unnamed";
 
 /// Why nothing can be started.
 #[derive(Debug, thiserror::Error)]

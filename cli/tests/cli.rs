@@ -19,5 +19,7 @@ mod reloading;
 mod serving;
 #[path = "cli/storage.rs"]
 mod storage;
+#[path = "cli/transfer.rs"]
+mod transfer;
 #[path = "cli/usage.rs"]
 mod usage;

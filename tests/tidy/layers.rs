@@ -10,6 +10,7 @@ use crate::sources::Source;
 /// crate finds its layer first.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("partykit-core", &[]),
+    ("partykit-value", &[]),
     ("partykit-storage", &["partykit-core"]),
     ("partykit-quickjs-artifact", &[]),
     ("partykit-rooms", &["partykit-core"]),
@@ -27,7 +28,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "partykit-engine",
         ],
     ),
-    ("partykit", &["partykit-core", "partykit-host"]),
+    (
+        "partykit",
+        &["partykit-core", "partykit-value", "partykit-host"],
+    ),
 ];
 
 /// These look at everything, and nothing depends on them.

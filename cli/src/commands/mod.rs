@@ -3,3 +3,4 @@
 pub(crate) mod completions;
 pub(crate) mod dev;
 pub(crate) mod storage;
+pub(crate) mod transfer;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use partykit_core::CheckReport;
 use partykit_host::{StorageConfig, upkeep};
 
+use super::transfer;
 use crate::args::{BackupArgs, RestoreArgs, StorageCommand, StoreArgs};
 use crate::error::CliError;
 use crate::output::Output;
@@ -24,6 +25,8 @@ pub(crate) fn run(command: StorageCommand, output: Output) -> Result<(), CliErro
         StorageCommand::Compact(store) => compact(&folder(store)?, output),
         StorageCommand::Backup(args) => backup(args, output),
         StorageCommand::Restore(args) => restore(args, output),
+        StorageCommand::Export(args) => transfer::export(args, output),
+        StorageCommand::Import(args) => transfer::import(args, output),
     }
 }
 
@@ -104,7 +107,7 @@ fn restore(args: RestoreArgs, output: Output) -> Result<(), CliError> {
 }
 
 /// The one that was named, else where `dev` keeps what the project of this folder stores.
-fn folder(store: StoreArgs) -> Result<PathBuf, CliError> {
+pub(super) fn folder(store: StoreArgs) -> Result<PathBuf, CliError> {
     if let Some(dir) = store.dir {
         return Ok(dir);
     }

@@ -12,8 +12,8 @@ use crate::bundle::Bundle;
 use crate::client_bundle::ClientBundle;
 use crate::code_frame::code_frame;
 use crate::host::Served;
-use crate::output::{Meanwhile, Trouble};
 use crate::paths::relative;
+use crate::trouble::{Meanwhile, Trouble};
 use crate::watch::Awaited;
 
 /// Rooms are told to end, and new ones are served meanwhile; so long they are waited for.

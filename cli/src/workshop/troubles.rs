@@ -8,7 +8,7 @@ use partykit_host::Problem;
 use super::Workshop;
 use crate::builds::BundleError;
 use crate::host::Served;
-use crate::output::{Meanwhile, Trouble};
+use crate::trouble::{Meanwhile, Trouble};
 use crate::wording::chain;
 
 /// Where it came from. The first is shown first: the others may follow from it.

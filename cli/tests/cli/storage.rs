@@ -343,7 +343,7 @@ fn mistakes_are_told_with_code_2_and_what_to_do() {
                 "--backend",
                 "memory",
             ],
-            "error: the backend `memory` keeps nothing; restore with one of: sled, sqlite\n",
+            "error: the backend `memory` keeps nothing; use one of: sled, sqlite\n",
         ),
         (
             &[

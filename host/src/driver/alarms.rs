@@ -27,6 +27,10 @@ const LOOK_AT_CLOCK_MS: u64 = 30_000;
 const PAUSE_MS: u64 = 1_000;
 const PAUSE_MS_MAX: u64 = 30_000;
 
+/// So many rooms without a place are passed over for the sake of those behind them, before all of
+/// them wait.
+const MISSED_MAX: usize = 1_000;
+
 /// What rooms and the task that hands them their alarms share.
 pub(crate) struct Alarms {
     schedule: Mutex<Schedule>,
@@ -70,7 +74,10 @@ pub(crate) async fn hand_out(directory: Weak<Directory>) {
         };
         let wait_ms = match look(&alive).await {
             Ok(wait_ms) => {
-                pause_ms = PAUSE_MS;
+                // While it is put off nothing was tried, so that nothing is known to be well again.
+                if !alive.alarms().schedule.lock().is_put_off() {
+                    pause_ms = PAUSE_MS;
+                }
                 wait_ms.min(LOOK_AT_CLOCK_MS)
             }
             Err(Trouble::Closed) => return,
@@ -103,6 +110,7 @@ enum Trouble {
 
 /// Hands out what is due, and says how long there is nothing more to do.
 async fn look(directory: &Arc<Directory>) -> Result<u64, Trouble> {
+    let mut missed = 0;
     loop {
         let now_ms = now_ms(directory);
         let next = directory.alarms().schedule.lock().next(now_ms);
@@ -112,7 +120,7 @@ async fn look(directory: &Arc<Directory>) -> Result<u64, Trouble> {
             Next::WaitForRooms => return Ok(u64::MAX),
         };
         let due = read(directory, after.clone(), now_ms, PAGE).await?;
-        if hand_all(directory, &due)? && due.len() < PAGE {
+        if hand_all(directory, &due, &mut missed)? && due.len() < PAGE {
             let last = due.last().cloned().or(after);
             let first = read(directory, last, u64::MAX, 1).await?;
             let mut schedule = directory.alarms().schedule.lock();
@@ -122,17 +130,26 @@ async fn look(directory: &Arc<Directory>) -> Result<u64, Trouble> {
 }
 
 /// Whether there was space for all of them.
-fn hand_all(directory: &Arc<Directory>, due: &[RoomAlarm]) -> Result<bool, Trouble> {
+fn hand_all(
+    directory: &Arc<Directory>,
+    due: &[RoomAlarm],
+    missed: &mut usize,
+) -> Result<bool, Trouble> {
     for alarm in due {
-        if !hand(directory, alarm)? {
+        if !hand(directory, alarm, missed)? {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-/// Whether there was space for it.
-fn hand(directory: &Arc<Directory>, alarm: &RoomAlarm) -> Result<bool, Trouble> {
+/// Whether there was space for it among those in flight. A host that is full has no place for its
+/// room, but those behind it may be there already.
+fn hand(
+    directory: &Arc<Directory>,
+    alarm: &RoomAlarm,
+    missed: &mut usize,
+) -> Result<bool, Trouble> {
     if !directory.serves(&alarm.room) {
         directory.alarms().schedule.lock().pass_over(alarm);
         return Ok(true);
@@ -146,6 +163,12 @@ fn hand(directory: &Arc<Directory>, alarm: &RoomAlarm) -> Result<bool, Trouble> 
     match directory.get_or_create(&alarm.room) {
         // On a task of its own: a turn may take long.
         Ok(room) => room.tell_later(Input::Alarm),
+        Err(RouteError::HostFull { .. }) if *missed < MISSED_MAX => {
+            *missed += 1;
+            let again_ms = now_ms(directory) + PAUSE_MS;
+            let mut schedule = directory.alarms().schedule.lock();
+            schedule.miss(&alarm.room, again_ms);
+        }
         Err(error) => {
             directory.alarms().schedule.lock().give_back(&alarm.room);
             return Err(match error {

@@ -22,6 +22,8 @@ pub(super) struct Schedule {
     /// The last alarm of the pass that is being made.
     cursor: Option<RoomAlarm>,
     is_passing: bool,
+    /// Something is in the way, and the next pass waits until `look_at_ms` whatever is heard.
+    is_put_off: bool,
 }
 
 /// What a room has said of its alarm since it was handed one.
@@ -51,6 +53,7 @@ impl Schedule {
             look_at_ms: 0,
             cursor: None,
             is_passing: false,
+            is_put_off: false,
         }
     }
 
@@ -63,6 +66,7 @@ impl Schedule {
         }
         if !self.is_passing {
             self.is_passing = true;
+            self.is_put_off = false;
             self.cursor = None;
             self.look_at_ms = u64::MAX;
         }
@@ -100,8 +104,20 @@ impl Schedule {
     pub(super) fn put_off(&mut self, until_ms: u64) {
         self.is_passing = false;
         self.cursor = None;
-        // Whatever was heard of meanwhile has to wait as well.
+        // Whatever was heard of meanwhile has to wait as well, and whatever will be.
+        self.is_put_off = true;
         self.look_at_ms = until_ms;
+    }
+
+    pub(super) fn is_put_off(&self) -> bool {
+        self.is_put_off
+    }
+
+    /// No place could be had for a room, but those behind it may have theirs: this one is tried
+    /// again in a pass of its own.
+    pub(super) fn miss(&mut self, room: &RoomKey, again_ms: u64) {
+        self.in_flight.remove(room);
+        self.look_no_later_than(again_ms);
     }
 
     /// No room could be had for one that was taken.
@@ -133,6 +149,9 @@ impl Schedule {
     }
 
     fn look_no_later_than(&mut self, at_ms: u64) -> bool {
+        if self.is_put_off {
+            return false;
+        }
         let is_sooner = at_ms < self.look_at_ms;
         self.look_at_ms = self.look_at_ms.min(at_ms);
         is_sooner
@@ -182,6 +201,32 @@ mod tests {
         assert!(schedule.over(&all[0].room, 5), "there is space again");
         assert_eq!(schedule.next(5), Next::Read(Some(all[1].clone())));
         assert_eq!(schedule.take(&all[2]), Some(true));
+    }
+
+    #[test]
+    fn a_room_without_a_place_is_passed_over_and_tried_again() {
+        let mut schedule = Schedule::new(10);
+        let (a, b) = (alarm(1, "a"), alarm(2, "b"));
+        schedule.next(5);
+        assert_eq!(schedule.take(&a), Some(true));
+        schedule.miss(&a.room, 1005);
+        assert_eq!(schedule.take(&b), Some(true), "those behind it go on");
+        schedule.pass_ends(None);
+        assert_eq!(schedule.next(5), Next::WaitUntil(1005));
+        schedule.next(1005);
+        assert_eq!(schedule.take(&a), Some(true));
+    }
+
+    #[test]
+    fn a_pass_that_was_put_off_is_not_brought_forward() {
+        let mut schedule = Schedule::new(10);
+        schedule.next(5);
+        schedule.put_off(2000);
+        assert!(!schedule.set(&alarm(0, "c").room, Some(50)));
+        assert_eq!(schedule.next(60), Next::WaitUntil(2000));
+        assert!(schedule.is_put_off());
+        assert_eq!(schedule.next(2000), Next::Read(None));
+        assert!(!schedule.is_put_off());
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub struct Limits {
     pub storage_cache_bytes_max: u64,
     /// Writes that one room holds in open transactions.
     pub transaction_bytes_max: u64,
+    /// Writes of one turn, those of open transactions included: one batch of the store.
+    pub batch_bytes_max: u64,
     /// Calls of `storage.sync()` of one room that wait for the disk.
     pub syncs_max: u64,
     /// From the delivery of on-start until it settles.
@@ -106,6 +108,8 @@ impl Default for Limits {
             list_page_bytes_max: 4 * MIB,
             storage_cache_bytes_max: MIB,
             transaction_bytes_max: 32 * MIB,
+            // Half of what a store takes at once; a group is held in memory about twice.
+            batch_bytes_max: 64 * MIB,
             syncs_max: 10_000,
             start_ms: 30_000,
             connect_ms: 30_000,
@@ -148,6 +152,7 @@ impl Limits {
             "list_page_bytes_max" => &mut self.list_page_bytes_max,
             "storage_cache_bytes_max" => &mut self.storage_cache_bytes_max,
             "transaction_bytes_max" => &mut self.transaction_bytes_max,
+            "batch_bytes_max" => &mut self.batch_bytes_max,
             "syncs_max" => &mut self.syncs_max,
             "start_ms" => &mut self.start_ms,
             "connect_ms" => &mut self.connect_ms,

@@ -132,8 +132,8 @@ impl Room {
         match self.state.due_alarm() {
             Ok(alarm) => alarm,
             Err(error) => {
-                let message = error.to_string();
-                let error = partykit_core::GuestError::Storage { message };
+                let message = format!("its alarm could not be read: {error}");
+                let error = partykit_core::GuestError::Host { message };
                 actions.push(Action::Failed { error });
                 None
             }

@@ -259,14 +259,23 @@ fn a_room_that_does_not_start_fails_its_alarm_and_a_host_without_space_does_not(
 }
 
 #[test]
-fn a_store_that_fails_under_a_handler_is_a_failure_of_the_alarm() {
-    let mut room = due("put a b;hold");
-    room.alarm();
-    room.fail_commit(CommitError::NoSpace);
-    room.commit_all();
-    let lines = took(&mut room);
-    assert_eq!(lines.last().map(String::as_str), Some("alarm over"));
-    assert_eq!(stored(&room).unwrap().1, 1);
+fn a_store_that_fails_under_a_handler_is_no_failure_of_the_alarm_unless_it_wrote_too_much() {
+    for (error, failures) in [
+        (CommitError::NoSpace, 0),
+        (CommitError::Io("planted".to_owned()), 0),
+        (CommitError::TooLarge { bytes: 1 }, 1),
+    ] {
+        let mut room = due("put a b;hold");
+        room.alarm();
+        room.fail_commit(error.clone());
+        room.commit_all();
+        let lines = took(&mut room);
+        assert!(
+            lines.contains(&"alarm over".to_owned()),
+            "{error}: {lines:?}"
+        );
+        assert_eq!(stored(&room).unwrap().1, failures, "{error}");
+    }
 }
 
 #[test]

@@ -54,7 +54,8 @@ impl RoomApi for State {
     fn section_enter(&mut self, outer: Scope, kind: SectionKind) -> Result<Scope, Refusal> {
         let deadline = self.clock.now().monotonic_us + self.limits.section_ms * 1000;
         let scope = self.sections.enter(outer, kind, deadline)?;
-        if self.turn.before_section.is_none() {
+        // A transaction needs no copy of what is around it: its writes have a layer of their own.
+        if kind == SectionKind::Block && self.turn.before_section.is_none() {
             self.turn.before_section = Some(BeforeSection {
                 scope,
                 outbox_len: self.turn.outbox.len(),

@@ -20,6 +20,10 @@ impl Room {
     /// The guest failed in a turn: the turn never happened.
     pub(crate) fn guest_failed(&mut self, error: GuestError, actions: &mut Vec<Action>) {
         let cause = Cause::guest(&error);
+        // What the host fails at is no attempt of the alarm's: it stays as it is stored.
+        if error.fault() == Fault::Host {
+            self.alarm_put_back(actions);
+        }
         actions.push(Action::Failed { error });
         self.reset_for(cause, actions);
     }
@@ -246,7 +250,11 @@ impl Room {
         for action in discarded {
             self.answer_discarded(&action, &cause, &mut outbox);
         }
-        self.alarm_after_poison();
+        match error {
+            // Its own doing, which would be the same the next time.
+            CommitError::TooLarge { .. } => self.alarm_after_poison(),
+            _ => self.alarm_put_back(actions),
+        }
         self.state.gate.pass(&mut outbox, actions);
         self.reset_for(cause, actions);
     }

@@ -21,7 +21,7 @@ impl State {
             value.len() as u64,
             limits.value_bytes_max,
         )?;
-        self.check_transaction(key.len() + value.len())?;
+        self.check_held(key.len() + value.len())?;
         self.turn
             .count(1, (key.len() + value.len()) as u64, &self.limits);
         self.overlay.write(key, Some(value));
@@ -30,7 +30,7 @@ impl State {
 
     pub(crate) fn delete(&mut self, key: &str) -> Result<bool, Refusal> {
         check("key_bytes_max", key.len() as u64, self.limits.key_bytes_max)?;
-        self.check_transaction(key.len())?;
+        self.check_held(key.len())?;
         self.turn.count(1, key.len() as u64, &self.limits);
         let found = self.read(key)?.is_some();
         if found {
@@ -39,17 +39,17 @@ impl State {
         Ok(found)
     }
 
-    /// What open transactions hold is in memory until they end.
-    fn check_transaction(&self, bytes: usize) -> Result<(), Refusal> {
-        if !self.overlay.is_in_transaction() {
-            return Ok(());
+    /// What open transactions hold is in memory until they end, and what a turn writes is one
+    /// batch, which must not fail for its size when it is too late to say so.
+    fn check_held(&self, bytes: usize) -> Result<(), Refusal> {
+        let limits = &self.limits;
+        let held = self.overlay.transaction_bytes();
+        if self.overlay.is_in_transaction() {
+            let value = held + bytes as u64;
+            check("transaction_bytes_max", value, limits.transaction_bytes_max)?;
         }
-        let value = self.overlay.transaction_bytes() + bytes as u64;
-        check(
-            "transaction_bytes_max",
-            value,
-            self.limits.transaction_bytes_max,
-        )
+        let value = self.overlay.turn_bytes() + held + bytes as u64;
+        check("batch_bytes_max", value, limits.batch_bytes_max)
     }
 
     pub(crate) fn sync(&mut self, scope: Scope) -> Result<Option<SyncHandle>, Refusal> {

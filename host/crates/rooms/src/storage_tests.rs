@@ -180,6 +180,22 @@ fn what_a_section_that_was_kept_did_stays_when_a_later_one_breaks() {
 }
 
 #[test]
+fn a_turn_that_writes_too_much_is_told_at_the_call_and_keeps_the_rest() {
+    let mut room = room_with(|limits| limits.batch_bytes_max = 500);
+    let value = "x".repeat(150);
+    // Each write counts for what it takes: 64 bytes more than its key and value.
+    let puts = format!("put a {value};put b {value};put c {value}");
+    room.request(&format!("{puts};begin;put d {value};leave;put e y"));
+    room.commit_all();
+    let lines = room.take().join("\n");
+    let refused = "refused: batch_bytes_max reached: 581";
+    assert_eq!(lines.matches(refused).count(), 2, "{lines}");
+    let values = room.store.dump(room.key());
+    let keys: Vec<_> = values.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["a", "b", "e"]);
+}
+
+#[test]
 fn open_transactions_hold_a_bounded_number_of_bytes() {
     let mut room = room_with(|limits| limits.transaction_bytes_max = 300);
     let value = "x".repeat(150);

@@ -12,8 +12,8 @@ use partykit_core::{Alarm, CommitError, CommitSeq, RoomBatch, RoomKey, WriteOp};
 use crate::alarm::RECORD_BYTES;
 use crate::key::{self, KEY_BYTES_MAX, VALUE};
 
-/// Largest batch that a backend takes. A turn that writes more than its guest's whole memory
-/// (128 MiB) does not exist; a group is held in memory about twice while it is applied.
+/// Largest batch that a backend takes. Rooms refuse half of it at the call (`batch_bytes_max`); a
+/// group is held in memory about twice while it is applied.
 pub(crate) const BATCH_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// `None` is a deletion.

@@ -91,7 +91,7 @@ pub enum StorageError {
         dir: PathBuf,
     },
     /// What is to be kept would be gone with the process.
-    #[error("the backend `{name}` keeps nothing; restore with one of: {durable}")]
+    #[error("the backend `{name}` keeps nothing; use one of: {durable}")]
     KeepsNothing {
         /// As asked for.
         name: String,

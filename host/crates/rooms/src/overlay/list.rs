@@ -45,14 +45,15 @@ impl Overlay {
         range: &Range,
         reader: &dyn RoomReader,
     ) -> impl Iterator<Item = Result<Entry, ReadError>> + 'a {
-        // Deletions here hide entries there, so that the store must not stop at the limit.
+        let written = self.written_in(range);
+        // What is written here may hide as many entries there, which the store must go on behind.
+        let hidden = u32::try_from(written.len()).unwrap_or(u32::MAX);
         let stored = (!self.hides_the_store()).then(|| {
             reader.range(&Range {
-                limit: None,
+                limit: range.limit.map(|limit| limit.saturating_add(hidden)),
                 ..range.clone()
             })
         });
-        let written = self.written_in(range);
         let mut stored = stored.into_iter().flatten().peekable();
         let mut written = written.into_iter().peekable();
         let reverse = range.reverse;

@@ -106,6 +106,11 @@ impl Overlay {
         }
     }
 
+    /// Bytes that the turn has written so far, outside of open transactions.
+    pub(crate) fn turn_bytes(&self) -> u64 {
+        self.turn.bytes()
+    }
+
     /// Bytes that open transactions hold.
     pub(crate) fn transaction_bytes(&self) -> u64 {
         self.transactions.iter().map(Layer::bytes).sum()

@@ -221,6 +221,7 @@ pub(super) fn first_key(
 /// Entries within bounds, in their order.
 pub(super) fn chunk(
     connection: &Connection,
+    tables: Tables,
     bounds: &Bounds,
     count: usize,
 ) -> Result<Vec<(Vec<u8>, Summed)>, Error> {
@@ -230,7 +231,6 @@ pub(super) fn chunk(
         ""
     };
     let order = if bounds.reverse { "DESC" } else { "ASC" };
-    let tables = Tables::EntriesAndLarge;
     let (value, source) = (tables.value(), tables.source());
     let sql = format!(
         "SELECT e.key, e.sum, {value} FROM {source}

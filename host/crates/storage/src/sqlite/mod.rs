@@ -30,6 +30,8 @@
 
 mod database;
 mod entry;
+mod moment;
+pub(crate) mod partykit_room;
 mod reader;
 mod shared;
 mod store;

@@ -45,7 +45,7 @@ impl RoomReader for SqliteReader {
     fn range(&self, range: &Range) -> Box<dyn Iterator<Item = Result<Entry, ReadError>> + Send> {
         let shared = self.shared.clone();
         let fetch = move |bounds: &Bounds, count| {
-            shared.read(|connection| chunk(connection, bounds, count))
+            shared.read(|connection| chunk(connection, Tables::EntriesAndLarge, bounds, count))
         };
         let room = self.prefix();
         let mut failed = false;

@@ -12,7 +12,7 @@ use partykit_core::{
 use rusqlite::{Connection, Error, ErrorCode, Transaction, TransactionBehavior};
 
 use super::database::{self, Writing, is_damage, is_of_a_room, upkeep_error};
-use super::entry::{chunk, first_key};
+use super::entry::{Tables, chunk, first_key};
 use super::reader::SqliteReader;
 use super::shared::Shared;
 use super::upkeep::{self, Beside};
@@ -247,7 +247,7 @@ impl Store for SqliteStore {
         let bounds = alarm::due_bounds(after, until_ms);
         let found = self
             .shared
-            .read(|connection| chunk(connection, &bounds, limit))?;
+            .read(|connection| chunk(connection, Tables::EntriesAndLarge, &bounds, limit))?;
         let alarms = found.into_iter().map(|(key, summed)| {
             summed.checked(&key)?;
             alarm::listed(&key)

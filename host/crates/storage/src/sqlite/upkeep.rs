@@ -8,10 +8,11 @@ use rusqlite::{Connection, Error, Row};
 
 use super::database::{connect_reader, upkeep_error};
 use super::entry::{Summed, Tables, find};
+use super::moment::Moment;
 use crate::alarm::{ALARM, DUE};
 use crate::directory::{Directory, folder_bytes};
 use crate::key::{VALUE, after_prefix};
-use crate::upkeep::{AlarmCheck, Archive, Tally};
+use crate::upkeep::{AlarmCheck, Archive, Held, Tally};
 
 /// Reads a database that another process, or another part of this one, may be writing.
 pub(crate) struct Beside {
@@ -110,6 +111,16 @@ impl Beside {
                 archive.finish()
             }
         }
+    }
+
+    /// What is there as of one moment, for as long as `work` takes.
+    pub(crate) fn moment<T>(&self, work: impl FnOnce(&dyn Held) -> T) -> Result<T, UpkeepError> {
+        let connection = self.connect()?;
+        let done = moment(&connection, |connection| {
+            let tables = Tables::of(connection)?;
+            Ok(work(&Moment { connection, tables }))
+        });
+        done.map_err(upkeep_error("read the store"))
     }
 
     fn connect(&self) -> Result<Connection, UpkeepError> {

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use partykit_core::{BackupReport, CheckReport, Compaction, Store, StoreStats};
 
 use crate::StorageError;
-use crate::config::{StorageConfig, open};
+use crate::config::StorageConfig;
 use crate::directory::Directory;
 use crate::sqlite::Beside;
 use crate::upkeep::archive::{folder_of, missing};
+use crate::upkeep::contents::{AtRest, Receiver, give};
 
 /// A store, by the way in which it can be reached.
 enum Reached {
@@ -67,8 +68,41 @@ pub fn backup(dir: &Path, file: &Path) -> Result<BackupReport, StorageError> {
 /// # Errors
 /// There is no store, it is in use, its backend cannot, or the disk failed.
 pub fn compact(dir: &Path) -> Result<Compaction, StorageError> {
-    let store = open(&existing(dir)?)?;
+    let store = crate::open(&existing(dir)?)?;
     Ok(closing(&*store, |store| store.compact())?)
+}
+
+/// Gives what a store holds to `receiver`, as of one moment where the backend can read one.
+///
+/// # Errors
+/// There is no store, it is in use, it cannot be read, or the receiver takes no more.
+pub fn read<R: Receiver>(dir: &Path, receiver: &mut R) -> Result<(), R::Error> {
+    match reach(dir)? {
+        Reached::Beside(store) => {
+            let given = store.moment(|held| give(held, receiver));
+            given.map_err(StorageError::from)?
+        }
+        Reached::Owned(store) => closing(&*store, |store| give(&AtRest(store), receiver)),
+    }
+}
+
+/// Opens a store to write into it, or makes a new one: of the backend that is named, else of the
+/// one that is there or the default.
+///
+/// # Errors
+/// It is in use, or another backend's, or it keeps nothing.
+pub fn open(dir: &Path, backend: Option<&str>) -> Result<Arc<dyn Store>, StorageError> {
+    let config = match backend {
+        Some(name) => StorageConfig::named(name, dir)?,
+        None => StorageConfig::of_directory(dir)?,
+    };
+    if config == StorageConfig::Memory {
+        return Err(StorageError::KeepsNothing {
+            name: backend.unwrap_or_default().to_owned(),
+            durable: StorageConfig::DURABLE,
+        });
+    }
+    crate::open(&config)
 }
 
 fn reach(dir: &Path) -> Result<Reached, StorageError> {
@@ -77,7 +111,7 @@ fn reach(dir: &Path) -> Result<Reached, StorageError> {
         let folder = options.dir.join("sqlite");
         return Ok(Reached::Beside(Beside::of(&folder)));
     }
-    Ok(Reached::Owned(open(&config)?))
+    Ok(Reached::Owned(crate::open(&config)?))
 }
 
 /// The store that is there, by its marker.
