@@ -131,6 +131,36 @@ fn transactions_wait_for_each_other_and_nest() {
 }
 
 #[test]
+fn a_room_may_begin_with_a_transaction() {
+    let loaded = load(
+        "export default class {
+            constructor(room) {
+                this.room = room
+                room.storage.transaction((txn) => txn.put('constructed', 'yes'))
+            }
+            async onStart() {
+                this.value = await this.room.storage.transaction(async (txn) => {
+                    await new Promise((resolve) => setTimeout(resolve))
+                    return txn.get('constructed')
+                })
+            }
+            onRequest() { return new Response(this.value) }
+        }",
+    );
+    assert!(loaded.is_ok());
+    start(1);
+    let effects = took();
+    let timer = effects
+        .last()
+        .and_then(|effect| effect.strip_prefix("timer "));
+    let timer = timer.and_then(|rest| rest.split(' ').next()?.parse().ok());
+    Exports::on_timer(timer.expect("a timer"));
+    assert_eq!(took().last().unwrap(), "settle 1 done");
+    request(2, "GET", "/", None);
+    assert_eq!(took().last().unwrap(), &answer("yes"));
+}
+
+#[test]
 fn a_transaction_cannot_be_rolled_back_under_what_runs_inside_of_it() {
     let effects = run("return storage.transaction(async (txn) => {
             const inner = storage.transaction(() => new Promise((done) => setTimeout(done, 5)))
