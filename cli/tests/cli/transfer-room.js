@@ -42,9 +42,18 @@ export default class Server {
     this.room = room;
   }
 
+  async onAlarm() {
+    console.log("rings with", await this.room.storage.get("key"));
+  }
+
   async onRequest(request) {
     const { storage } = this.room;
     switch (new URL(request.url).search) {
+      case "?alarm":
+        await storage.setAlarm(4102444800000);
+        return new Response(`${await storage.getAlarm()}`);
+      case "?when":
+        return new Response(`${await storage.getAlarm()}`);
       case "?store":
         for (const [name, maker] of cases) await storage.put(name, make(maker));
         return new Response("stored");

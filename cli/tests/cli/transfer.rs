@@ -25,6 +25,11 @@ fn room() -> String {
     )
 }
 
+/// Keys of two such rooms.
+fn of_two_rooms() -> usize {
+    2 * VALUES.lines().count()
+}
+
 const CONFIG: &str = "{name: 'types', main: 'server.js'}";
 
 fn start(project: &Project, dir: &str) -> Running {
@@ -56,20 +61,18 @@ fn every_type_goes_through_a_text_into_another_store_and_backend_and_reads_the_s
     assert_eq!(first.get("/party/one?store"), "stored");
     assert_eq!(first.get("/party/one?compare"), "[]");
     assert_eq!(first.get("/party/tw%6F?store"), "stored");
+    assert_eq!(first.get("/party/tw%6F?alarm"), "4102444800000");
 
     // Beside the host that serves the store.
     let exported = storage(&project, "export all.ndjson --dir first");
-    says(
-        &exported,
-        "Wrote 2 rooms with 164 keys and 0 alarms into all.ndjson",
-    );
+    let keys = of_two_rooms();
+    let expected = format!("Wrote 2 rooms with {keys} keys and 1 alarms into all.ndjson");
+    says(&exported, &expected);
     stop(first);
 
     let imported = storage(&project, "import all.ndjson --dir second --backend sled");
-    says(
-        &imported,
-        "Imported 2 rooms with 164 keys and 0 alarms into second",
-    );
+    let expected = format!("Imported 2 rooms with {keys} keys and 1 alarms into second");
+    says(&imported, &expected);
     let again = storage(&project, "export again.ndjson --dir second");
     assert_eq!(again.code, Some(0), "{again:?}");
     let text = |name| fs::read_to_string(project.path(name)).unwrap();
@@ -79,6 +82,8 @@ fn every_type_goes_through_a_text_into_another_store_and_backend_and_reads_the_s
     for name in ["one", "tw%6F"] {
         assert_eq!(second.get(&format!("/party/{name}?compare")), "[]");
     }
+    assert_eq!(second.get("/party/tw%6F?when"), "4102444800000");
+    assert_eq!(second.get("/party/one?when"), "null");
     // The comparison sees differences.
     assert_eq!(second.get("/party/one?spoil"), "stored");
     let differences = second.get("/party/one?compare");
@@ -113,10 +118,9 @@ fn what_partykit_has_stored_is_imported_by_the_names_of_its_rooms() {
     project.write("names.txt", "ro%20om\n\n  every\nnobody\n");
     let imported = storage(&project, "import old/state --names names.txt --dir new");
     assert_eq!(imported.code, Some(0), "{imported:?}");
-    assert_eq!(
-        imported.stdout,
-        "Imported 2 rooms with 164 keys and 0 alarms into new\n"
-    );
+    let keys = of_two_rooms();
+    let expected = format!("Imported 2 rooms with {keys} keys and 0 alarms into new\n");
+    assert_eq!(imported.stdout, expected);
     let forgotten = "708525cf95589d0656a41fd8df288d8ec7412bf7f55a6494984ad96b87823ce0";
     assert_eq!(
         imported.stderr,
@@ -129,10 +133,9 @@ fn what_partykit_has_stored_is_imported_by_the_names_of_its_rooms() {
     assert_eq!(running.get("/party/every?compare"), "[]");
     stop(running);
     let exported = storage(&project, "export other.ndjson --party other --dir new");
-    says(
-        &exported,
-        "Wrote 1 rooms with 82 keys and 0 alarms into other.ndjson",
-    );
+    let keys = keys / 2;
+    let expected = format!("Wrote 1 rooms with {keys} keys and 0 alarms into other.ndjson");
+    says(&exported, &expected);
     let text = fs::read_to_string(project.path("other.ndjson")).unwrap();
     assert!(
         text.contains(r#"{"room":"ro%20om","party":"other","project":"types"}"#),
@@ -148,6 +151,32 @@ fn what_partykit_has_stored_is_imported_by_the_names_of_its_rooms() {
             "{file}"
         );
     }
+}
+
+#[test]
+fn an_alarm_that_was_imported_waits_for_the_code_of_its_room() {
+    let export = r#"{"partykit":"export","version":1}
+{"room":"r","party":"main","project":"types","alarm":5}
+{"key":"key","value":{"$map":[["a",1]]}}
+{"end":"room","keys":1}
+{"end":"export","rooms":1,"keys":1}
+"#;
+    let files = [
+        ("partykit.json", CONFIG),
+        ("server.js", "("),
+        ("r.ndjson", export),
+    ];
+    let project = Project::bundled(&files);
+    let imported = storage(&project, "import r.ndjson --dir store");
+    says(
+        &imported,
+        "Imported 1 rooms with 1 keys and 1 alarms into store",
+    );
+    let arguments = ["dev", "--port", "0", "--persist", "store"];
+    let mut running = Running::launch(project.command(&arguments));
+    running.wait_until("Waiting on ");
+    project.write("server.js", room());
+    running.wait_for("log main/r: rings with Map(1) { 'a' => 1 }");
 }
 
 const SMALL: &str = r#"{"partykit":"export","version":1}

@@ -59,6 +59,15 @@ impl Alarms {
         }
     }
 
+    /// What has kept rooms from being made is over: what was put off is looked at now.
+    pub(super) fn go_on(&self, now_ms: u64) {
+        let mut schedule = self.schedule.lock();
+        if schedule.is_put_off() {
+            schedule.put_off(now_ms);
+            self.changed.notify_one();
+        }
+    }
+
     /// Nobody is handed anything any more.
     pub(super) fn close(&self) {
         self.changed.notify_one();

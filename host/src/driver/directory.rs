@@ -174,7 +174,11 @@ impl Directory {
 
     /// New rooms are made with new code from now on.
     pub(crate) fn replace_maker(&self, maker: RoomMaker) {
-        *self.maker.write() = Arc::new(maker);
+        let before = std::mem::replace(&mut *self.maker.write(), Arc::new(maker));
+        if before.factory.is_none() {
+            let now_ms = self.clock.now().unix_us / 1000;
+            self.alarms.go_on(now_ms);
+        }
     }
 
     /// Ends every room and returns when they are gone: connections are closed, handlers finish or
